@@ -1,0 +1,1 @@
+"""Protection policies: quoted, sold, watched, paid out and expired. Knows nothing of Celery."""

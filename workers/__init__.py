@@ -1,0 +1,1 @@
+"""Celery: tasks, canvases, the schedule, and the processes that serve them."""
