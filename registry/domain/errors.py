@@ -1,0 +1,126 @@
+"""The error tree. The branch says what to do next.
+
+RegistryError
+├── Refusal                 the request will never do as it stands; its caller changes it
+│   ├── BadRequest          malformed, or outside what is sold
+│   ├── Conflict            the policy, quote or key has moved on
+│   └── NoCapacity          the pool is short
+├── Unavailable             nothing is wrong with the request; the same one may do later
+└── Alarm                   what must not happen has; a person looks
+
+An error holds figures and writes its own sentence from them. Its `args` are the figures alone, so that it
+travels as JSON through a result backend and comes back as the same class.
+"""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+
+class RegistryError(Exception):
+    """A typed error: `code` for programs, `sentence` and `remedy` for people, `figures` for both."""
+
+    code: ClassVar[str] = "registry_error"
+    sentence: ClassVar[str] = "something is wrong"
+    remedy: ClassVar[str] = "look at the log"
+
+    def __init__(self, figures: Mapping[str, object] | None = None, /, **more: object) -> None:
+        """Take figures that JSON can hold, by name."""
+        self.figures: dict[str, object] = {**(figures or {}), **more}
+        super().__init__(self.figures)
+
+    def __str__(self) -> str:
+        """Say what happened and what to do."""
+        return f"{self.sentence.format_map(self.figures)}; {self.remedy.format_map(self.figures)}"
+
+    def as_json(self) -> dict[str, object]:
+        """Code, sentence, remedy and figures, as a caller receives them."""
+        return {"code": self.code, "sentence": str(self), "figures": self.figures}
+
+
+class Refusal(RegistryError):
+    """The request will never do as it stands."""
+
+    code = "refused"
+
+
+class BadRequest(Refusal):
+    """Malformed, or outside what is sold."""
+
+    code = "bad_request"
+    sentence = "{field} is not usable: {reason}"
+    remedy = "correct {field} and ask again"
+
+
+class Conflict(Refusal):
+    """The policy, quote or key has moved on since."""
+
+    code = "conflict"
+
+
+class NoCapacity(Refusal):
+    """The pool is short."""
+
+    code = "no_capacity"
+    sentence = "the {tier} tier has {free} {token} base units free, this policy needs {needed}"
+    remedy = "ask for a smaller amount, the other token, or later"
+
+
+class Unavailable(RegistryError):
+    """Nothing is wrong with the request; the same one may do later."""
+
+    code = "unavailable"
+    remedy = "try again later"
+
+
+class Alarm(RegistryError):
+    """What must not happen has; a person looks."""
+
+    code = "alarm"
+
+
+class IdempotencyKeyReused(Conflict):
+    """The key has been used for something else."""
+
+    code = "idempotency_key_reused"
+    sentence = "the idempotency key {key} was used for another request"
+    remedy = "use a new key for a new request, the same body for the same one"
+
+
+class PolicyNotFound(BadRequest):
+    """No such policy, or not this owner's: both look the same."""
+
+    code = "policy_not_found"
+    sentence = "{owner} has no policy {policy}"
+    remedy = "ask `policies.list_by_owner` which there are"
+
+
+class PolicyNotActive(Conflict):
+    """What was asked needs an Active policy."""
+
+    code = "policy_not_active"
+    sentence = "policy {policy} is {status}, not Active"
+    remedy = "look at its status; only an Active policy can be activated"
+
+
+class PolicyRanOut(Conflict):
+    """The expiration height has passed."""
+
+    code = "policy_ran_out"
+    sentence = "policy {policy} ran out at height {expiration_height}, the chain is at {height}"
+    remedy = "nothing can be asked of it any more"
+
+
+class ActivationOpen(Conflict):
+    """A request is open already."""
+
+    code = "activation_open"
+    sentence = "policy {policy} has an open activation request"
+    remedy = "wait for its decision"
+
+
+class EuropeanStyle(Conflict):
+    """A European policy is decided when it is due, by the sweep."""
+
+    code = "european_style"
+    sentence = "policy {policy} is European: it is decided at height {expiration_height}"
+    remedy = "wait; nothing needs to be asked"

@@ -1,0 +1,271 @@
+"""The life of a protection policy: its statuses, the edges between them, and what an unfinished one needs now."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum, StrEnum
+from types import MappingProxyType
+from uuid import UUID
+
+from registry.domain.height import ChainHeight
+from registry.domain.transaction import TransactionFacts, TransactionStatus
+from registry.domain.units import BlockHash, BurnHeight
+
+
+class PolicyStatus(StrEnum):
+    """`status_detailed`: exactly these strings."""
+
+    PENDING_CREATION = "PendingCreation"
+    ACTIVE = "Active"
+    SETTLING = "Settling"
+    SETTLED = "Settled"
+    EXPIRING = "Expiring"
+    EXPIRED = "Expired"
+    FAILED_CREATION = "FailedCreation"
+    FAILED_SETTLEMENT = "FailedSettlement"
+    FAILED_EXPIRATION = "FailedExpiration"
+    QUARANTINED = "Quarantined"
+
+
+class OnChainStatus(IntEnum):
+    """`status_on_chain`, as the registry contract keeps it."""
+
+    ACTIVE = 0
+    SETTLED = 1
+    EXPIRED = 2
+
+
+class ExerciseStyle(StrEnum):
+    """When the owner may ask for the payout: any time while it runs, or decided by the sweep when it is due."""
+
+    AMERICAN = "american"
+    EUROPEAN = "european"
+
+
+class Edge(StrEnum):
+    """The letters of the state diagram in docs/architecture.md."""
+
+    RECORDED = "a"
+    PURCHASE_CONFIRMED = "b"
+    ACTIVATED = "c"
+    PAID = "d"
+    GIVEN_UP = "e"
+    SETTLEMENT_FAILED = "f"
+    SETTLEMENT_RESUMED = "h"
+    PURCHASED_AFTER_ALL = "i"
+    DUE = "j"
+    RELEASED = "k"
+    EXPIRATION_FAILED = "l"
+    EXPIRATION_RESUMED = "m"
+    UNEXPLAINED = "n"
+    ADOPTED = "o"
+    PURCHASE_ORPHANED = "p"
+    PAYOUT_ORPHANED = "q"
+    RELEASE_ORPHANED = "r"
+    ENTRY_ORPHANED = "s"
+
+
+_S = PolicyStatus
+
+TRANSITIONS: Mapping[Edge, tuple[frozenset[PolicyStatus | None], PolicyStatus]] = MappingProxyType(
+    {
+        Edge.RECORDED: (frozenset({None}), _S.PENDING_CREATION),
+        Edge.PURCHASE_CONFIRMED: (frozenset({_S.PENDING_CREATION}), _S.ACTIVE),
+        Edge.ACTIVATED: (frozenset({_S.ACTIVE}), _S.SETTLING),
+        Edge.PAID: (frozenset({_S.SETTLING}), _S.SETTLED),
+        Edge.GIVEN_UP: (frozenset({_S.PENDING_CREATION}), _S.FAILED_CREATION),
+        Edge.SETTLEMENT_FAILED: (frozenset({_S.SETTLING}), _S.FAILED_SETTLEMENT),
+        Edge.SETTLEMENT_RESUMED: (frozenset({_S.FAILED_SETTLEMENT}), _S.SETTLING),
+        Edge.PURCHASED_AFTER_ALL: (frozenset({_S.FAILED_CREATION}), _S.ACTIVE),
+        Edge.DUE: (frozenset({_S.ACTIVE}), _S.EXPIRING),
+        Edge.RELEASED: (frozenset({_S.EXPIRING}), _S.EXPIRED),
+        Edge.EXPIRATION_FAILED: (frozenset({_S.EXPIRING}), _S.FAILED_EXPIRATION),
+        Edge.EXPIRATION_RESUMED: (frozenset({_S.FAILED_EXPIRATION}), _S.EXPIRING),
+        Edge.UNEXPLAINED: (frozenset({None}), _S.QUARANTINED),
+        Edge.ADOPTED: (frozenset({_S.QUARANTINED}), _S.ACTIVE),
+        Edge.PURCHASE_ORPHANED: (
+            frozenset({_S.ACTIVE, _S.SETTLING, _S.FAILED_SETTLEMENT}),
+            _S.PENDING_CREATION,
+        ),
+        Edge.PAYOUT_ORPHANED: (frozenset({_S.SETTLED}), _S.SETTLING),
+        Edge.RELEASE_ORPHANED: (frozenset({_S.EXPIRED}), _S.EXPIRING),
+        Edge.ENTRY_ORPHANED: (frozenset({_S.QUARANTINED}), _S.FAILED_CREATION),
+    }
+)
+"""Every edge: the statuses it may leave (None: there was no row) and the one it enters. There is no other table."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Purchase:
+    """A purchase with our quote's id in a canonical block, equal to the quote in every term."""
+
+    block: BlockHash
+    height: BurnHeight
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinalStatus:
+    """A `policy-status-updated` of this policy in a canonical block."""
+
+    status: OnChainStatus
+    height: BurnHeight
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyFacts:
+    """What is known of one policy, from its row and from the canonical blocks that have been applied.
+
+    `recorded_block` is the block whose purchase the row was confirmed from; None before that.
+    """
+
+    id: UUID
+    status: PolicyStatus
+    style: ExerciseStyle
+    expiration_height: BurnHeight
+    valid_until_height: BurnHeight | None = None
+    prepared: bool = False
+    request_open: bool = False
+    settlement_pinned: bool = False
+    recorded_block: BlockHash | None = None
+    purchase: Purchase | None = None
+    final: FinalStatus | None = None
+
+
+class StepKind(StrEnum):
+    """What can be done for a policy without waiting. `workers/canvases.py` alone makes signatures of them."""
+
+    PREPARE_CREATION = "prepare_creation"
+    GIVE_UP = "give_up"
+    SYNC_STATUS = "sync_status"
+    DECIDE = "decide"
+    BEGIN_EXPIRATION = "begin_expiration"
+    SIGN_AND_BROADCAST = "sign_and_broadcast"
+    MONITOR = "monitor"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One thing to do now, and for which transaction when it is about one."""
+
+    kind: StepKind
+    transaction_id: UUID | None = None
+
+
+_ORPHANED = MappingProxyType(
+    {
+        _S.ACTIVE: Edge.PURCHASE_ORPHANED,
+        _S.SETTLING: Edge.PURCHASE_ORPHANED,
+        _S.FAILED_SETTLEMENT: Edge.PURCHASE_ORPHANED,
+        _S.QUARANTINED: Edge.ENTRY_ORPHANED,
+        _S.SETTLED: Edge.PAYOUT_ORPHANED,
+        _S.EXPIRED: Edge.RELEASE_ORPHANED,
+    }
+)
+_PURCHASED = MappingProxyType(
+    {_S.PENDING_CREATION: Edge.PURCHASE_CONFIRMED, _S.FAILED_CREATION: Edge.PURCHASED_AFTER_ALL}
+)
+_TO_FINAL: Mapping[OnChainStatus, Mapping[PolicyStatus, Edge]] = MappingProxyType(
+    {
+        OnChainStatus.SETTLED: {
+            _S.ACTIVE: Edge.ACTIVATED,
+            _S.FAILED_SETTLEMENT: Edge.SETTLEMENT_RESUMED,
+            _S.SETTLING: Edge.PAID,
+        },
+        OnChainStatus.EXPIRED: {
+            _S.ACTIVE: Edge.DUE,
+            _S.FAILED_EXPIRATION: Edge.EXPIRATION_RESUMED,
+            _S.EXPIRING: Edge.RELEASED,
+        },
+    }
+)
+_UNDONE = MappingProxyType({_S.SETTLED: Edge.PAYOUT_ORPHANED, _S.EXPIRED: Edge.RELEASE_ORPHANED})
+
+
+def chain_edge(policy: PolicyFacts, *, height: ChainHeight) -> Edge | None:
+    """Find the one edge that the chain's confirmed facts move this policy along; None when they agree.
+
+    Asked again after each move: a settlement nobody here asked for walks c, then d.
+    """
+    if policy.recorded_block is not None and (
+        policy.purchase is None or policy.purchase.block != policy.recorded_block
+    ):
+        return _ORPHANED.get(policy.status)
+    if policy.status in _UNDONE and policy.final is None:
+        return _UNDONE[policy.status]
+    if policy.purchase is None or policy.purchase.height > height.confirmed:
+        return None
+    if policy.status in _PURCHASED:
+        return _PURCHASED[policy.status]
+    if policy.final is None or policy.final.height > height.confirmed:
+        return None
+    return _TO_FINAL.get(policy.final.status, {}).get(policy.status)
+
+
+def failure_edge(policy: PolicyFacts, transactions: Sequence[TransactionFacts]) -> Edge | None:
+    """Find the edge that a confirmed failure of our own latest transaction moves this policy along."""
+    latest = transactions[-1] if transactions else None
+    if latest is None or not latest.refused_for_good:
+        return None
+    failures = {_S.SETTLING: Edge.SETTLEMENT_FAILED, _S.EXPIRING: Edge.EXPIRATION_FAILED}
+    return failures.get(policy.status)
+
+
+def next_step(
+    policy: PolicyFacts, transactions: Sequence[TransactionFacts], *, height: ChainHeight, now: datetime
+) -> Step | None:
+    """Say what this policy needs now; None when only time, the chain or its owner can move it.
+
+    Total: every status, with any facts, has an answer. `transactions` are this policy's own, oldest first.
+    """
+    if chain_edge(policy, height=height) or failure_edge(policy, transactions):
+        return Step(kind=StepKind.SYNC_STATUS)
+    match policy.status:
+        case _S.PENDING_CREATION:
+            return _step_of_pending(policy, height)
+        case _S.ACTIVE:
+            return _step_of_active(policy, height)
+        case _S.SETTLING | _S.EXPIRING:
+            return _step_of_moving(policy, transactions, height, now)
+    return None
+
+
+def is_due(policy: PolicyFacts, *, height: ChainHeight) -> bool:
+    """Whether it ran out: a strict comparison, for the expiration height itself still belongs to the owner."""
+    return policy.expiration_height < height.confirmed
+
+
+def _step_of_pending(policy: PolicyFacts, height: ChainHeight) -> Step | None:
+    valid_until = policy.valid_until_height
+    if valid_until is None or policy.purchase is not None:
+        return None
+    if height.confirmed > valid_until:
+        return Step(kind=StepKind.GIVE_UP)
+    if not policy.prepared and height.tip <= valid_until:
+        return Step(kind=StepKind.PREPARE_CREATION)
+    return None
+
+
+def _step_of_active(policy: PolicyFacts, height: ChainHeight) -> Step | None:
+    if policy.settlement_pinned or policy.request_open:
+        return Step(kind=StepKind.DECIDE)
+    if not is_due(policy, height=height):
+        return None
+    european = policy.style is ExerciseStyle.EUROPEAN
+    return Step(kind=StepKind.DECIDE if european else StepKind.BEGIN_EXPIRATION)
+
+
+def _step_of_moving(
+    policy: PolicyFacts, transactions: Sequence[TransactionFacts], height: ChainHeight, now: datetime
+) -> Step | None:
+    pending = next((each for each in transactions if each.is_open), None)
+    if pending is not None:
+        if pending.status is TransactionStatus.SIGNED:
+            return Step(kind=StepKind.SIGN_AND_BROADCAST, transaction_id=pending.id)
+        look = pending.look_at is None or pending.look_at <= now
+        return Step(kind=StepKind.MONITOR, transaction_id=pending.id) if look else None
+    if transactions and transactions[-1].over_elsewhere:
+        return None
+    named_for_good = policy.purchase is not None and policy.purchase.height <= height.final
+    if not named_for_good or policy.final is not None:
+        return None
+    return Step(kind=StepKind.SIGN_AND_BROADCAST)

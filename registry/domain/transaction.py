@@ -1,0 +1,77 @@
+"""The life of a transaction that the backend signs: signed, sent, mined, then succeeded or refused."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+from uuid import UUID
+
+
+class TransactionStatus(StrEnum):
+    """Where a backend transaction stands. An abort counts when confirmed; an orphaned one never happened."""
+
+    SIGNED = "Signed"
+    SENT = "Sent"
+    MINED = "Mined"
+    SUCCEEDED = "Succeeded"
+    ABORTED = "Aborted"
+
+
+class Purpose(StrEnum):
+    """What a backend transaction is for."""
+
+    SETTLE = "settle"
+    EXPIRE = "expire"
+
+
+_T = TransactionStatus
+
+TRANSITIONS: Mapping[TransactionStatus, frozenset[TransactionStatus]] = MappingProxyType(
+    {
+        _T.SIGNED: frozenset({_T.SENT, _T.MINED}),
+        _T.SENT: frozenset({_T.MINED}),
+        _T.MINED: frozenset({_T.SENT, _T.SUCCEEDED, _T.ABORTED}),
+        _T.SUCCEEDED: frozenset({_T.SENT}),
+        _T.ABORTED: frozenset({_T.SENT}),
+    }
+)
+"""From each status to those it may become. Back to Sent: its block was orphaned."""
+
+OPEN = frozenset({_T.SIGNED, _T.SENT, _T.MINED})
+"""Statuses in which the transaction may still take effect: no second one for the same policy meanwhile."""
+
+NOT_EXPIRED_YET = 104
+OVER_ELSEWHERE = frozenset({103, 207, 208})
+"""Contract errors that say the policy is over in another way: the chain's own events tell which."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransactionFacts:
+    """One backend transaction as one of its policies sees it.
+
+    `refusal` is the contract's error code for this policy's own entry: a batch succeeds with every entry
+    refused. 0 stands for an abort without a code (a post-condition, a runtime error).
+    """
+
+    id: UUID
+    purpose: Purpose
+    status: TransactionStatus
+    refusal: int | None = None
+    look_at: datetime | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it may still take effect."""
+        return self.status in OPEN
+
+    @property
+    def refused_for_good(self) -> bool:
+        """Whether it is over, did nothing for this policy, and sending another would end the same way."""
+        passing = self.refusal is None or self.refusal == NOT_EXPIRED_YET or self.refusal in OVER_ELSEWHERE
+        return not self.is_open and not passing
+
+    @property
+    def over_elsewhere(self) -> bool:
+        """Whether it is over because somebody else's call came first."""
+        return not self.is_open and self.refusal in OVER_ELSEWHERE
