@@ -1,0 +1,1 @@
+"""The chain's own language: bytes and values, and a node that speaks it."""
