@@ -1,0 +1,1 @@
+"""Price venues over HTTP, one Protocol."""

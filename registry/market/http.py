@@ -1,0 +1,123 @@
+"""HTTP to price venues: bounded in time and size, every failure a `VenueError`."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from http.cookiejar import DefaultCookiePolicy
+from time import monotonic
+
+import requests
+from urllib3.exceptions import HTTPError, ReadTimeoutError
+from urllib3.response import BaseHTTPResponse
+
+from registry.market.answer import Answer
+from registry.market.venue import VenueError
+
+USER_AGENT = "policy-registry/0.1"
+_CHUNK = 64 * 1024
+
+
+def utc_now() -> datetime:
+    """The machine's clock."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """How long and how much one answer may take."""
+
+    connect_seconds: float = 2.0
+    read_seconds: float = 3.0
+    total_seconds: float = 6.0
+    body_bytes: int = 1024 * 1024
+
+
+DEFAULT_BOUNDS = Bounds()
+
+
+class Http:
+    """One connection pool for all venues; safe to share between threads, made anew in each process."""
+
+    def __init__(self, *, bounds: Bounds = DEFAULT_BOUNDS, clock: Callable[[], datetime] = utc_now) -> None:
+        """`clock` stamps each answer with the time at which it was complete."""
+        self._bounds = bounds
+        self._clock = clock
+        self._session = requests.Session()
+        # uncompressed, so that the bound on a body is one on memory
+        self._session.headers.update({"User-Agent": USER_AGENT, "Accept-Encoding": "identity"})
+        # a cookie would be state shared by threads
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        # a proxy named in the environment cannot reach this machine's loopback
+        self._session.proxies.update({"http://127.0.0.1": "", "http://localhost": ""})
+
+    def get(
+        self,
+        venue: str,
+        url: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """The JSON of a 200 answer, or a `VenueError` that holds no address and no header."""
+        try:
+            body = self._body(venue, url, params=params, headers=headers)
+        except (requests.Timeout, ReadTimeoutError) as error:
+            raise VenueError(venue=venue, reason="it timed out") from error
+        except (requests.RequestException, HTTPError) as error:
+            raise VenueError(venue=venue, reason=f"the connection failed ({type(error).__name__})") from error
+        return Answer(venue=venue, value=_decode(venue, body), fetched_at=self._clock())
+
+    def close(self) -> None:
+        """Close the pooled connections."""
+        self._session.close()
+
+    def _body(
+        self,
+        venue: str,
+        url: str,
+        *,
+        params: Mapping[str, str] | None,
+        headers: Mapping[str, str] | None,
+    ) -> bytes:
+        ends = monotonic() + self._bounds.total_seconds
+        with self._session.get(
+            url,
+            params=params,
+            headers=headers,
+            timeout=(self._bounds.connect_seconds, self._bounds.read_seconds),
+            stream=True,
+            allow_redirects=False,
+        ) as response:
+            if response.status_code != requests.codes.ok:
+                raise VenueError(venue=venue, reason=_status(response), status=response.status_code)
+            return self._read(venue, response.raw, ends=ends)
+
+    def _read(self, venue: str, raw: BaseHTTPResponse, *, ends: float) -> bytes:
+        """Read what arrives as it arrives: a time-out of the socket alone never ends a slow trickle."""
+        body = bytearray()
+        while chunk := raw.read1(_CHUNK):
+            body += chunk
+            if len(body) > self._bounds.body_bytes:
+                raise VenueError(venue=venue, reason=f"its answer is over {self._bounds.body_bytes} bytes")
+            if monotonic() > ends:
+                raise VenueError(venue=venue, reason=f"its answer took over {self._bounds.total_seconds} s")
+        return bytes(body)
+
+
+def _status(response: requests.Response) -> str:
+    wait = response.headers.get("Retry-After", "")
+    later = f", retry after {wait} s" if wait.isdecimal() else ""
+    return f"HTTP {response.status_code}{later}"
+
+
+def _decode(venue: str, body: bytes) -> object:
+    try:
+        return json.loads(body, parse_float=Decimal, parse_int=int, parse_constant=_refuse_constant)
+    except (ValueError, ArithmeticError, RecursionError) as error:
+        raise VenueError(venue=venue, reason=f"its answer is not JSON ({type(error).__name__})") from error
+
+
+def _refuse_constant(name: str) -> object:
+    raise ValueError(f"{name} is not JSON")
