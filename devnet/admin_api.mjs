@@ -1,0 +1,133 @@
+/** What no node offers: blocks on demand, new STX, dropped transactions, reorganisations, prices. */
+import { HttpError, json, parseJson } from './http.mjs';
+import { TooDeep } from './chain.mjs';
+import { CannotMint } from './vm.mjs';
+import { BadPrice } from './market.mjs';
+import { blockJson } from './shapes.mjs';
+import { validateStacksAddress } from '@stacks/transactions';
+
+const DROPPED = [
+  'dropped_replace_by_fee',
+  'dropped_replace_across_fork',
+  'dropped_too_expensive',
+  'dropped_stale_garbage_collect',
+  'dropped_problematic',
+];
+const MOST_BLOCKS = 10_000;
+
+export function addAdminApi(router, { chain, clock, market }) {
+  const post = (path, answer) =>
+    router.on('POST', `/devnet/${path}`, ({ body }) => json(200, refusing(() => answer(parseJson(body)))));
+  router.on('GET', '/devnet/health', () => json(200, { ready: true, ...tipJson(chain) }));
+  router.on('GET', '/devnet/status', () => json(200, status(chain, clock, market)));
+  post('mine', ({ blocks = 1 }) => mine(chain, count('blocks', blocks)));
+  post('burn', ({ blocks = 1 }) => minedJson([chain.mine(count('blocks', blocks))]));
+  post('burn-ahead', ({ blocks }) => burnAhead(chain, blocks));
+  post('clock', (periods) => setClock(clock, periods));
+  post('pause', () => clockJson(clock, 'pause'));
+  post('resume', () => clockJson(clock, 'resume'));
+  post('mint', ({ recipient, amount }) => mint(chain, recipient, amount));
+  post('drop', (order) => drop(chain, order));
+  post('reorg', ({ depth, transactions = 'keep' }) => reorganise(chain, depth, transactions));
+  post('prices', (prices) => market.setPrices(prices));
+  post('candles', (closes) => market.setCloses(closes));
+}
+
+function refusing(work) {
+  try {
+    return work();
+  } catch (error) {
+    const isRefusal = [TooDeep, CannotMint, BadPrice].some((type) => error instanceof type);
+    throw isRefusal ? new HttpError(400, { error: error.message }) : error;
+  }
+}
+
+function status(chain, clock, market) {
+  const { rss, heapUsed, external } = process.memoryUsage();
+  return {
+    ...tipJson(chain),
+    epoch: chain.epoch,
+    burn_ahead: chain.burnAhead,
+    pending_transactions: chain.mempool.size,
+    clock: periodsJson(clock),
+    prices: market.prices(),
+    uptime_s: Math.round(process.uptime()),
+    memory: { rss, heap_used: heapUsed, external },
+  };
+}
+
+function tipJson({ tip }) {
+  return { height: tip.height, burn_block_height: tip.burnHeight, index_block_hash: `0x${tip.indexHash}` };
+}
+
+function mine(chain, blocks) {
+  return minedJson(Array.from({ length: blocks }, () => chain.mine()));
+}
+
+/** Only the last block is told in full: there may be thousands. */
+function minedJson(blocks) {
+  return {
+    blocks: blocks.length,
+    transactions: blocks.flatMap(({ transactions }) => transactions.map(({ txid }) => `0x${txid}`)),
+    tip: blockJson(blocks.at(-1)),
+  };
+}
+
+function burnAhead(chain, blocks) {
+  if (!Number.isInteger(blocks) || blocks < 0) throw new HttpError(400, { error: 'blocks must not be negative' });
+  chain.burnAhead = blocks;
+  return { burn_ahead: blocks };
+}
+
+function setClock(clock, { block_ms: blockMs, burn_block_ms: burnBlockMs }) {
+  for (const period of [blockMs, burnBlockMs]) {
+    if (period !== undefined && (!Number.isInteger(period) || period < 0)) {
+      throw new HttpError(400, { error: 'block_ms and burn_block_ms must be whole milliseconds, 0 for none' });
+    }
+  }
+  clock.set({ blockMs, burnBlockMs });
+  return periodsJson(clock);
+}
+
+function clockJson(clock, order) {
+  clock[order]();
+  return periodsJson(clock);
+}
+
+function periodsJson({ paused, blockMs, burnBlockMs }) {
+  return { paused, block_ms: blockMs, burn_block_ms: burnBlockMs };
+}
+
+function mint(chain, recipient, amount) {
+  if (typeof recipient !== 'string' || !validateStacksAddress(recipient.split('.')[0])) {
+    throw new HttpError(400, { error: 'recipient must be an address' });
+  }
+  if (!/^\d+$/.test(String(amount))) throw new HttpError(400, { error: 'amount must be micro-STX in digits' });
+  chain.mintStx(recipient, BigInt(amount));
+  return { recipient, balance: String(chain.stxBalance(recipient)) };
+}
+
+function drop(chain, { txid, status: reason = 'dropped_stale_garbage_collect' }) {
+  if (!DROPPED.includes(reason)) throw new HttpError(400, { error: `status must be one of ${DROPPED.join(', ')}` });
+  if (typeof txid !== 'string' || !chain.drop(txid.replace(/^0x/, ''), reason)) {
+    throw new HttpError(404, { error: 'no such pending transaction' });
+  }
+  return { txid, status: reason };
+}
+
+function reorganise(chain, depth, fate) {
+  if (!['keep', 'drop'].includes(fate)) throw new HttpError(400, { error: 'transactions must be keep or drop' });
+  const { orphaned, transactions } = chain.reorganise(count('depth', depth), fate);
+  return {
+    orphaned: orphaned.map(({ height, indexHash }) => ({ height, index_block_hash: `0x${indexHash}` })),
+    transactions: transactions.map(({ txid }) => `0x${txid}`),
+    tip: blockJson(chain.tip),
+  };
+}
+
+function count(name, given) {
+  if (!Number.isInteger(given) || given < 1 || given > MOST_BLOCKS) {
+    throw new HttpError(400, { error: `${name} must be a whole number from 1 to ${MOST_BLOCKS}` });
+  }
+  return given;
+}

@@ -1,0 +1,240 @@
+/** The chain: canonical blocks, accounts and contracts as of its tip, and the states that it can go back to. */
+import { createHash } from 'node:crypto';
+import { admit } from './admission.mjs';
+import { runBlock } from './block.mjs';
+import { Ledger } from './ledger.mjs';
+import { Mempool } from './mempool.mjs';
+import { Transaction } from './transaction.mjs';
+
+const GENESIS_PARENT = { height: 0, hash: '00'.repeat(32), indexHash: '00'.repeat(32), tenureHeight: 0, time: 0 };
+
+/** A reorganisation to a block whose state is forgotten, or before the first one. */
+export class TooDeep extends Error {}
+
+export class Chain {
+  mempool = new Mempool();
+  ledger = new Ledger();
+  /** By how much the node's view of Bitcoin is ahead of the tip's. */
+  burnAhead = 0;
+  #vm;
+  #settings;
+  #blocks = [];
+  #byIndexHash = new Map();
+  #transactions = new Map();
+  #nonces = new Map();
+  #contracts = new Map();
+  #balances = new Map();
+  #fork = 0;
+
+  /** @param {{epoch: string, transactionsPerBlock: number, snapshots: number}} settings */
+  constructor(vm, settings) {
+    this.#vm = vm;
+    this.#settings = settings;
+    this.#seal([], 1);
+  }
+
+  get epoch() {
+    return this.#settings.epoch;
+  }
+
+  get tip() {
+    return this.#blocks.at(-1);
+  }
+
+  get length() {
+    return this.#blocks.length;
+  }
+
+  /** The nonce that an account has to use next. */
+  nextNonce(principal) {
+    return this.#nonces.get(principal) ?? 0n;
+  }
+
+  /** Micro-STX at the tip. */
+  stxBalance(principal) {
+    return this.#balances.get(principal) ?? 0n;
+  }
+
+  /** Its interface at the tip, if it exists. */
+  contract(contractId) {
+    return this.#contracts.get(contractId);
+  }
+
+  /** Takes a transaction into the mempool; one that is known already changes nothing.
+   * @returns its txid
+   * @throws Undecodable, Rejected */
+  submit(raw) {
+    const txid = createHash('sha512-256').update(raw).digest('hex');
+    if (this.find(txid) !== undefined) return txid;
+    const transaction = new Transaction(raw);
+    const replaced = admit(transaction, {
+      epoch: this.epoch,
+      nextNonce: (principal) => this.nextNonce(principal),
+      stxBalance: (principal) => this.stxBalance(principal),
+      contract: (contractId) => this.contract(contractId),
+      conflicts: (other) => this.mempool.conflicts(other),
+    });
+    for (const other of replaced) this.mempool.drop(other, 'dropped_replace_by_fee', txid);
+    transaction.receivedAt = now();
+    transaction.receivedHeight = this.tip.height;
+    this.mempool.add(transaction);
+    this.#transactions.set(txid, transaction);
+    return txid;
+  }
+
+  /** A transaction that is pending or in a canonical block. */
+  find(txid) {
+    const transaction = this.#transactions.get(txid);
+    return transaction !== undefined && (transaction.block !== null || this.mempool.get(txid)) ? transaction : undefined;
+  }
+
+  /** @param {number | string} heightOrHash block hash or index block hash, without 0x */
+  block(heightOrHash) {
+    if (typeof heightOrHash === 'number') return this.#blocks[heightOrHash - this.#blocks[0].height];
+    return this.#byIndexHash.get(heightOrHash) ?? this.#blocks.findLast(({ hash }) => hash === heightOrHash);
+  }
+
+  /** Newest first. */
+  newest(offset, limit) {
+    const end = Math.max(0, this.#blocks.length - offset);
+    return this.#blocks.slice(Math.max(0, end - limit), end).reverse();
+  }
+
+  /** Seals one block with what the mempool offers, `burnBlocks` Bitcoin blocks later than the last one. */
+  mine(burnBlocks = 0) {
+    const transactions = this.mempool.assemble(
+      (principal) => this.nextNonce(principal),
+      this.#settings.transactionsPerBlock,
+    );
+    const outcomes = runBlock({
+      vm: this.#vm,
+      start: this.tip.state.image,
+      burnBlocks,
+      transactions,
+      exists: (contractId) => this.#contracts.has(contractId),
+    });
+    return this.#seal(outcomes, burnBlocks);
+  }
+
+  /** Runs `read` on the VM at a block; undefined where that block or its state is not known.
+   * @param {string | null} indexHash null for the tip */
+  readAt(indexHash, read) {
+    const block = indexHash === null ? this.tip : this.#byIndexHash.get(indexHash);
+    if (!block?.state) return undefined;
+    this.#vm.stand(block.state.image);
+    return read(this.#vm, block.state.contracts);
+  }
+
+  /** New STX, as if they had been in the tip's state. */
+  mintStx(recipient, amount) {
+    const { state } = this.tip;
+    this.#vm.stand(state.image);
+    this.#vm.mintStx(recipient, amount);
+    state.image = this.#vm.snapshot();
+    this.#balances = this.#vm.stxBalances();
+  }
+
+  /** @returns whether there was such a pending transaction */
+  drop(txid, status) {
+    const transaction = this.mempool.get(txid);
+    if (transaction !== undefined) this.mempool.drop(transaction, status);
+    return transaction !== undefined;
+  }
+
+  /**
+   * Takes back the last `depth` blocks. Their transactions wait again, or are gone for good.
+   * @param {'keep' | 'drop'} fate
+   * @returns {{orphaned: object[], transactions: object[]}} newest block first
+   * @throws TooDeep; nothing has changed then
+   */
+  reorganise(depth, fate) {
+    const ancestor = this.#blocks.at(-1 - depth);
+    if (!ancestor?.state) throw new TooDeep(`cannot go back ${depth} blocks: ${this.#reach()} at most`);
+    const orphaned = this.#blocks.splice(this.#blocks.length - depth).reverse();
+    for (const block of orphaned) {
+      this.ledger.remove(block);
+      this.#byIndexHash.delete(block.indexHash);
+    }
+    const { image, nonces, contracts } = ancestor.state;
+    this.#vm.stand(image);
+    this.#nonces = new Map(nonces);
+    this.#contracts = new Map(contracts);
+    this.#balances = this.#vm.stxBalances();
+    this.#fork += 1;
+    const transactions = orphaned.flatMap((block) => block.transactions);
+    for (const transaction of transactions) this.#unmine(transaction, fate);
+    return { orphaned, transactions };
+  }
+
+  #unmine(transaction, fate) {
+    Object.assign(transaction, { block: null, index: null, result: null, vmError: null, events: [] });
+    if (fate === 'keep') this.mempool.add(transaction);
+    else this.mempool.drop(transaction, 'dropped_replace_across_fork');
+  }
+
+  #reach() {
+    return this.#blocks.filter(({ state }) => state !== null).length - 1;
+  }
+
+  #seal(outcomes, burnBlocks) {
+    const block = this.#header(outcomes, burnBlocks);
+    outcomes.forEach(({ transaction, ...happened }, index) => Object.assign(transaction, { block, index, ...happened }));
+    this.#account(block.transactions);
+    this.mempool.forget(block.transactions);
+    for (const transaction of this.mempool.stale((principal) => this.nextNonce(principal))) {
+      this.mempool.drop(transaction, 'dropped_stale_garbage_collect');
+    }
+    this.ledger.add(block);
+    const [nonces, contracts] = [new Map(this.#nonces), new Map(this.#contracts)];
+    block.state = { image: this.#vm.snapshot(), nonces, contracts };
+    this.#balances = this.#vm.stxBalances();
+    this.#blocks.push(block);
+    this.#byIndexHash.set(block.indexHash, block);
+    const forgotten = this.#blocks.at(-1 - this.#settings.snapshots);
+    if (forgotten !== undefined) forgotten.state = null;
+    return block;
+  }
+
+  #header(outcomes, burnBlocks) {
+    const parent = this.tip ?? GENESIS_PARENT;
+    const height = parent.height + 1;
+    const transactions = outcomes.map(({ transaction }) => transaction);
+    const time = Math.max(now(), parent.time);
+    const isNewTenure = burnBlocks > 0;
+    const burnHeight = this.#vm.burnHeight;
+    const hash = digest(this.#fork, height, parent.indexHash, ...transactions.map(({ txid }) => txid));
+    return {
+      height,
+      hash,
+      indexHash: digest('index', hash, parent.indexHash),
+      parentHash: parent.hash,
+      parentIndexHash: parent.indexHash,
+      time,
+      tenureHeight: parent.tenureHeight + (isNewTenure ? 1 : 0),
+      burnHeight,
+      burnHash: isNewTenure ? digest('burn', this.#fork, burnHeight) : parent.burnHash,
+      burnTime: isNewTenure ? time : parent.burnTime,
+      transactions,
+      state: null,
+    };
+  }
+
+  /** Nonces are used up by failures too; a contract is there only if its deployment went through. */
+  #account(transactions) {
+    for (const { sender, nonce, sponsor, kind, status, payload } of transactions) {
+      this.#nonces.set(sender, nonce + 1n);
+      if (sponsor !== null) this.#nonces.set(sponsor.address, sponsor.nonce + 1n);
+      if (kind === 'smart_contract' && status === 'success') {
+        this.#contracts.set(payload.contractId, this.#vm.contractInterface(payload.contractId));
+      }
+    }
+  }
+}
+
+function now() {
+  return Math.floor(Date.now() / 1000);
+}
+
+function digest(...parts) {
+  return createHash('sha512-256').update(parts.join('|')).digest('hex');
+}

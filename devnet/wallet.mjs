@@ -1,0 +1,155 @@
+/**
+ * A wallet: signs what a program prepared for its owner, and sends it.
+ *
+ *   WALLET_KEY=… node wallet.mjs [call | deploy | transfer] --node http://127.0.0.1:3999 [payload.json]
+ *   WALLET_KEY=… node wallet.mjs address
+ *
+ * The payload, on stdin where no file is named, is what a browser wallet gets: the parameters of `stx_callContract`
+ * (contract, functionName, functionArgs, postConditions, postConditionMode), `stx_deployContract` (name, clarityCode,
+ * clarityVersion) or `stx_transferStx` (recipient, amount, memo); with network, and optionally address, fee, nonce.
+ * Prints {"txid"}, or {"error"} and ends with 2 (payload or use), 3 (no answer from the node), 4 (the node refused).
+ */
+import { readFile } from 'node:fs/promises';
+import { text } from 'node:stream/consumers';
+import { parseArgs } from 'node:util';
+import * as stacks from '@stacks/transactions';
+
+const BAD_USE = 2;
+const NO_ANSWER = 3;
+const REFUSED = 4;
+
+const USUAL_FEE = 3000n;
+const TIMEOUT_MS = 15_000;
+const MODES = { allow: 1, deny: 2, originator: 3 };
+const CLARITY_VERSION = 3;
+
+class Failure extends Error {
+  constructor(exitCode, error) {
+    super(typeof error === 'string' ? error : JSON.stringify(error));
+    this.exitCode = exitCode;
+    this.error = error;
+  }
+}
+
+const BUILDERS = {
+  call: async (payload, common) => {
+    const [contractAddress, contractName] = payload.contract.split('.');
+    return stacks.makeContractCall({
+      ...common,
+      contractAddress,
+      contractName,
+      functionName: payload.functionName,
+      functionArgs: (payload.functionArgs ?? []).map((hex) => stacks.Cl.deserialize(hex)),
+      ...conditions(payload),
+    });
+  },
+  deploy: async (payload, common) =>
+    stacks.makeContractDeploy({
+      ...common,
+      contractName: payload.name,
+      codeBody: payload.clarityCode,
+      clarityVersion: Number(payload.clarityVersion ?? CLARITY_VERSION),
+      ...conditions(payload),
+    }),
+  transfer: async (payload, common) =>
+    stacks.makeSTXTokenTransfer({
+      ...common,
+      recipient: payload.recipient,
+      amount: BigInt(payload.amount),
+      memo: payload.memo ?? '',
+    }),
+};
+
+async function main(argv) {
+  const { values, positionals } = parseArgs({
+    args: argv,
+    options: { node: { type: 'string' } },
+    allowPositionals: true,
+  });
+  const [command, file] = positionals[0] in BUILDERS || positionals[0] === 'address' ? positionals : ['call', ...positionals];
+  const key = process.env.WALLET_KEY;
+  if (!/^[0-9a-f]{64}(01)?$/i.test(key ?? '')) throw new Failure(BAD_USE, 'WALLET_KEY must be a private key in hex');
+  if (command === 'address') return { address: stacks.getAddressFromPrivateKey(key, 'testnet') };
+  if (values.node === undefined) throw new Failure(BAD_USE, '--node must be the URL of a node');
+  const transaction = await signed(command, await readPayload(file), key, values.node);
+  return { txid: await broadcast(values.node, transaction) };
+}
+
+async function readPayload(file) {
+  try {
+    return JSON.parse(await (file === undefined ? text(process.stdin) : readFile(file, 'utf8')));
+  } catch (error) {
+    throw new Failure(BAD_USE, `cannot read the payload: ${error.message}`);
+  }
+}
+
+async function signed(command, payload, key, node) {
+  const network = payload.network ?? 'testnet';
+  const address = stacks.getAddressFromPrivateKey(key, network);
+  if (payload.address !== undefined && payload.address !== address) {
+    throw new Failure(BAD_USE, `the payload is for ${payload.address}, this wallet is ${address}`);
+  }
+  const nonce = payload.nonce === undefined ? await nextNonce(node, address) : BigInt(payload.nonce);
+  const common = { senderKey: key, network, nonce, sponsored: payload.sponsored === true };
+  const build = (fee) =>
+    BUILDERS[command](payload, { ...common, fee }).catch((error) => {
+      throw new Failure(BAD_USE, `cannot build the transaction: ${error.message}`);
+    });
+  if (payload.fee !== undefined) return build(BigInt(payload.fee));
+  const size = BigInt((await build(USUAL_FEE)).serialize().length / 2);
+  return build(size > USUAL_FEE ? size : USUAL_FEE);
+}
+
+function conditions({ postConditions = [], postConditionMode = 'deny' }) {
+  return { postConditions, postConditionMode: MODES[postConditionMode] };
+}
+
+/** The lowest that neither a block nor a pending transaction of ours has used. */
+async function nextNonce(node, address) {
+  const account = await getJson(`${node}/v2/accounts/${address}?proof=0`);
+  const { mempool } = await getJson(`${node}/extended/v3/principals/${address}/nonces`);
+  let nonce = account.nonce;
+  while (mempool.pending_nonces.includes(nonce)) nonce += 1;
+  return BigInt(nonce);
+}
+
+async function broadcast(node, transaction) {
+  const response = await reach(`${node}/v2/transactions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/octet-stream' },
+    body: transaction.serializeBytes(),
+  });
+  const answer = parsed(await response.text());
+  if (!response.ok) throw new Failure(REFUSED, answer);
+  return answer;
+}
+
+async function getJson(url) {
+  const response = await reach(url);
+  if (!response.ok) throw new Failure(NO_ANSWER, `${url} answers ${response.status}`);
+  return response.json();
+}
+
+async function reach(url, request = {}) {
+  try {
+    return await fetch(url, { ...request, signal: AbortSignal.timeout(TIMEOUT_MS) });
+  } catch (error) {
+    throw new Failure(NO_ANSWER, `${url} does not answer: ${error.cause?.message ?? error.message}`);
+  }
+}
+
+/** Bytes that are no transaction are refused in plain text. */
+function parsed(answer) {
+  try {
+    return JSON.parse(answer);
+  } catch {
+    return answer;
+  }
+}
+
+try {
+  process.stdout.write(`${JSON.stringify(await main(process.argv.slice(2)))}\n`);
+} catch (error) {
+  process.stdout.write(`${JSON.stringify({ error: error.error ?? error.message })}\n`);
+  process.exitCode = error.exitCode ?? BAD_USE;
+}
