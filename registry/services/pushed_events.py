@@ -1,0 +1,44 @@
+"""Pushed events: checked at the door. What they say is taken from the chain, not from whoever pushed them."""
+
+from registry.domain.errors import BadRequest
+from registry.domain.request import object_of, text
+from registry.domain.units import Principal
+from registry.stacks.contracts import Contracts
+from registry.stacks.events import PolicyCreated, PolicyStatusUpdated, UnknownEvent, decode_event
+
+_HASH_BYTES = 32
+
+
+def check(contracts: Contracts, message: object) -> str:
+    """Read one event in the node's form and answer its txid; what is not an event of ours is refused."""
+    body = object_of("message", message, required={"event"})
+    event = object_of(
+        "event",
+        body["event"],
+        required={"txid", "event_index", "committed", "type", "contract_event"},
+    )
+    printed = object_of(
+        "contract_event", event["contract_event"], required={"contract_identifier", "topic", "raw_value"}
+    )
+    contract = Principal(text("contract_identifier", printed["contract_identifier"]))
+    if contract not in {contracts.registry, contracts.pool}:
+        raise BadRequest(field="contract_identifier", reason=f"{contract} is not a contract of ours")
+    raw = _bytes("raw_value", printed["raw_value"])
+    decoded = decode_event(contracts, contract, raw)
+    if isinstance(decoded, UnknownEvent):
+        raise BadRequest(field="raw_value", reason="it is not an event of ours")
+    if isinstance(decoded, PolicyCreated | PolicyStatusUpdated) and decoded.counterparty != contracts.pool:
+        raise BadRequest(field="raw_value", reason=f"it concerns the counterparty {decoded.counterparty}, not our pool")
+    tx_id = _bytes("txid", event["txid"])
+    if len(tx_id) != _HASH_BYTES:
+        raise BadRequest(field="txid", reason="it does not have 32 bytes")
+    return tx_id.hex()
+
+
+def _bytes(name: str, value: object) -> bytes:
+    longest_value = 2 * 1024 * 1024 + 2
+    digits = text(name, value, longest=longest_value).removeprefix("0x")
+    try:
+        return bytes.fromhex(digits)
+    except ValueError:
+        raise BadRequest(field=name, reason="it is not hex") from None

@@ -1,0 +1,66 @@
+"""Activation requests: found by key, open at most once a policy, refused with their reason."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from registry.domain import settlement
+from registry.domain.errors import RegistryError
+from registry.domain.settlement import PayoutRefused
+from registry.store.tables import ActivationRequestRow, RequestState
+
+
+def by_key(session: Session, policy_id: UUID, key: str) -> ActivationRequestRow | None:
+    """The request that was made under this key."""
+    return session.execute(
+        select(ActivationRequestRow).where(
+            col(ActivationRequestRow.policy_id) == policy_id, col(ActivationRequestRow.idempotency_key) == key
+        )
+    ).scalar_one_or_none()
+
+
+def open_of(session: Session, policy_id: UUID) -> ActivationRequestRow | None:
+    """The policy's open request."""
+    return session.execute(
+        select(ActivationRequestRow).where(
+            col(ActivationRequestRow.policy_id) == policy_id, col(ActivationRequestRow.state) == RequestState.OPEN
+        )
+    ).scalar_one_or_none()
+
+
+def newest(session: Session, policy_id: UUID) -> ActivationRequestRow | None:
+    """The policy's latest request, however it ended."""
+    return session.execute(
+        select(ActivationRequestRow)
+        .where(col(ActivationRequestRow.policy_id) == policy_id)
+        .order_by(col(ActivationRequestRow.requested_at).desc())
+        .limit(1)
+    ).scalar_one_or_none()
+
+
+def refuse(session: Session, wish: ActivationRequestRow, refusal: PayoutRefused, *, now: datetime) -> None:
+    """Close a request with the reason that its owner is told."""
+    wish.state = RequestState.REFUSED
+    wish.refusal = {"kind": type(refusal).__name__, "figures": refusal.figures}
+    wish.decided_at = now
+    session.flush()
+
+
+def newest_refusal(session: Session, policy_id: UUID) -> RegistryError | None:
+    """The refusal of the policy's latest request, as it was told; None if that was not refused."""
+    wish = newest(session, policy_id)
+    if wish is None or wish.refusal is None:
+        return None
+    kind: type[PayoutRefused] = getattr(settlement, str(wish.refusal["kind"]))
+    return kind(wish.refusal["figures"])
+
+
+def void(session: Session, policy_id: UUID, *, now: datetime) -> None:
+    """End an open request whose purchase is gone for good."""
+    wish = open_of(session, policy_id)
+    if wish is not None:
+        wish.state = RequestState.VOID
+        wish.decided_at = now

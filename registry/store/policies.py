@@ -1,0 +1,190 @@
+"""Policies as rows: found, moved along one edge, claimed for a look, and read as facts."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CursorResult, or_, select, update
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from registry.domain.errors import Alarm, BadRequest, PolicyNotFound
+from registry.domain.policy import TRANSITIONS, Edge, ExerciseStyle, PolicyFacts, PolicyStatus
+from registry.domain.request import integer
+from registry.domain.units import BlockHash, BurnHeight, Principal
+from registry.store.blocks import final_status_of, purchase_of
+from registry.store.tables import (
+    ActivationRequestRow,
+    PolicyEventRow,
+    PolicyRow,
+    QuoteRow,
+    RequestState,
+    SettlementRow,
+)
+
+
+class PolicyMissingError(Alarm):
+    """An internal message named a policy that is not there."""
+
+    code = "policy_missing"
+    sentence = "there is no policy {policy_id}"
+    remedy = "find out who enqueued it"
+
+
+def get(session: Session, policy_id: UUID) -> PolicyRow:
+    """Load one policy; a message that names none is an alarm."""
+    row = session.get(PolicyRow, policy_id)
+    if row is None:
+        raise PolicyMissingError(policy_id=str(policy_id))
+    return row
+
+
+def lock(session: Session, policy_id: UUID) -> PolicyRow:
+    """Load one policy and hold it until the unit of work ends."""
+    row = session.get(PolicyRow, policy_id, with_for_update=True, populate_existing=True)
+    if row is None:
+        raise PolicyMissingError(policy_id=str(policy_id))
+    return row
+
+
+def resolve(session: Session, value: object, *, owner: Principal) -> UUID:
+    """Find an owner's policy by our UUID or its on-chain id; a missing one and another's look the same."""
+    named = col(PolicyRow.id) if isinstance(value, str) and not value.isdigit() else col(PolicyRow.policy_id_on_chain)
+    try:
+        key = UUID(value) if isinstance(value, str) and not value.isdigit() else integer("policy_id", value)
+    except ValueError:
+        raise BadRequest(field="policy_id", reason="it is neither a UUID nor an on-chain id") from None
+    found = session.execute(
+        select(col(PolicyRow.id)).where(named == key, col(PolicyRow.owner_principal) == owner)
+    ).scalar_one_or_none()
+    if found is None:
+        raise PolicyNotFound(owner=owner, policy=str(value))
+    return found
+
+
+def record(session: Session, event: PolicyEventRow) -> None:
+    """Append a transition that made its row (edges a and n); every other one goes through `move`."""
+    session.add(event)
+
+
+def move(
+    session: Session,
+    policy_id: UUID,
+    edge: Edge,
+    *,
+    leaves: PolicyStatus,
+    cause: str,
+    actor: str,
+    height: int | None = None,
+    tx_id: str | None = None,
+    detail: dict[str, Any] | None = None,
+    changes: dict[str, Any] | None = None,
+    now: datetime,
+) -> bool:
+    """Move one policy along an edge and append the event, or answer False when it has left `leaves` already."""
+    may_leave, enters = TRANSITIONS[edge]
+    if leaves not in may_leave:
+        raise ValueError(f"edge {edge} does not leave {leaves}")
+    moved = session.execute(
+        update(PolicyRow)
+        .where(col(PolicyRow.id) == policy_id, col(PolicyRow.status_detailed) == leaves)
+        .values(status_detailed=enters, next_look_at=now, next_look_height=None, **(changes or {}))
+        .execution_options(synchronize_session="fetch")
+    )
+    if not isinstance(moved, CursorResult) or moved.rowcount != 1:
+        return False
+    session.add(
+        PolicyEventRow(
+            policy_id=policy_id,
+            edge=edge,
+            from_status=leaves,
+            to_status=enters,
+            cause=cause,
+            actor=actor,
+            height=height,
+            tx_id=tx_id,
+            detail=detail or {},
+            at=now,
+        )
+    )
+    return True
+
+
+def claim_standing_still(
+    session: Session, *, height: BurnHeight, now: datetime, lease: timedelta, limit: int
+) -> Sequence[UUID]:
+    """Take policies whose time or height to look again has come, passing by those that another worker holds.
+
+    What is taken here is not offered again for the length of the lease.
+    """
+    due = (
+        select(col(PolicyRow.id))
+        .where(or_(col(PolicyRow.next_look_at) <= now, col(PolicyRow.next_look_height) <= height))
+        .order_by(col(PolicyRow.next_look_at), col(PolicyRow.id))
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    taken = session.execute(
+        update(PolicyRow)
+        .where(col(PolicyRow.id).in_(due.scalar_subquery()))
+        .values(next_look_at=now + lease, next_look_height=None)
+        .returning(col(PolicyRow.id))
+        .execution_options(synchronize_session=False)
+    )
+    return taken.scalars().all()
+
+
+def look_again(session: Session, policy_id: UUID, *, at: datetime | None, height: BurnHeight | None) -> None:
+    """Set when this policy should next be looked at; neither: only the chain or its owner can move it."""
+    session.execute(
+        update(PolicyRow).where(col(PolicyRow.id) == policy_id).values(next_look_at=at, next_look_height=height)
+    )
+
+
+def claim_due(session: Session, *, confirmed: BurnHeight, limit: int) -> Sequence[PolicyRow]:
+    """Lock Active policies that ran out and have no open request, oldest expiration first."""
+    open_request = (
+        select(col(ActivationRequestRow.id))
+        .where(
+            col(ActivationRequestRow.policy_id) == col(PolicyRow.id),
+            col(ActivationRequestRow.state) == RequestState.OPEN,
+        )
+        .exists()
+    )
+    rows = session.execute(
+        select(PolicyRow)
+        .where(
+            col(PolicyRow.status_detailed) == PolicyStatus.ACTIVE,
+            col(PolicyRow.expiration_height) < confirmed,
+            ~open_request,
+        )
+        .order_by(col(PolicyRow.expiration_height), col(PolicyRow.id))
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return rows.scalars().all()
+
+
+def facts(session: Session, row: PolicyRow) -> PolicyFacts:
+    """Gather what `next_step` and `chain_edge` decide from."""
+    quote = session.execute(select(QuoteRow).where(col(QuoteRow.policy_id) == row.id)).scalar_one_or_none()
+    request = session.execute(
+        select(col(ActivationRequestRow.id)).where(
+            col(ActivationRequestRow.policy_id) == row.id, col(ActivationRequestRow.state) == RequestState.OPEN
+        )
+    ).scalar_one_or_none()
+    valid_until = quote.valid_until_height if quote else None
+    return PolicyFacts(
+        id=row.id,
+        status=PolicyStatus(row.status_detailed),
+        style=ExerciseStyle(row.exercise_style),
+        expiration_height=BurnHeight(row.expiration_height),
+        valid_until_height=None if valid_until is None else BurnHeight(valid_until),
+        prepared=quote is not None and quote.wallet_payload is not None,
+        request_open=request is not None,
+        settlement_pinned=session.get(SettlementRow, row.id) is not None,
+        recorded_block=None if row.creation_block is None else BlockHash(row.creation_block),
+        purchase=purchase_of(session, row.id),
+        final=final_status_of(session, row.id),
+    )

@@ -1,0 +1,51 @@
+"""The database and the unit of work: one transaction, committed at the edge by nobody but it."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.orm import Session
+
+
+def sqlalchemy_url(url: str) -> str:
+    """Name the driver: SQLAlchemy reads a bare `postgresql://` as another one than psycopg2."""
+    scheme, separator, rest = url.partition("://")
+    return f"postgresql+psycopg2://{rest}" if separator and scheme in {"postgresql", "postgres"} else url
+
+
+class Database:
+    """A Postgres by URL. Its connections belong to the process that opened them: a fork opens its own."""
+
+    def __init__(self, url: str) -> None:
+        """Take a `postgresql://` URL; nothing is connected yet."""
+        self._url = sqlalchemy_url(url)
+        self._engine: Engine | None = None
+        self._pid: int | None = None
+
+    @property
+    def engine(self) -> Engine:
+        """The engine of this very process."""
+        if self._engine is None or self._pid != os.getpid():
+            if self._engine is not None:
+                # the parent goes on using these sockets: drop them, do not close them
+                self._engine.dispose(close=False)
+            self._engine = create_engine(self._url, pool_pre_ping=True, pool_size=4, max_overflow=4)
+            self._pid = os.getpid()
+        return self._engine
+
+    def close(self) -> None:
+        """Close this process's connections."""
+        if self._engine is not None:
+            self._engine.dispose(close=self._pid == os.getpid())
+            self._engine = None
+
+
+@contextmanager
+def unit_of_work(database: Database) -> Iterator[Session]:
+    """Open a transaction, commit it at the end, roll it back when anything is raised.
+
+    What was loaded stays readable afterwards. No socket may be used inside.
+    """
+    with Session(database.engine, expire_on_commit=False) as session, session.begin():
+        yield session

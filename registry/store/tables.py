@@ -1,0 +1,474 @@
+"""Every table, CHECK and index of the store, on one page.
+
+Units are those of registry.domain.units. Statuses are VARCHAR with a CHECK of their values; a height, an amount
+and a price are BIGINT with a CHECK. Rows of `policy_events` are added and never changed: a trigger sees to it.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import DDL, BigInteger, CheckConstraint, DateTime, Index, LargeBinary, SmallInteger, event, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field, SQLModel
+
+from registry.domain.policy import Edge, ExerciseStyle, PolicyStatus
+from registry.domain.tier import RiskTier
+from registry.domain.transaction import OPEN, Purpose, TransactionStatus
+from registry.domain.units import Token
+
+
+class CollateralState(StrEnum):
+    """A reservation is ours, a lock is the chain's; both end released."""
+
+    RESERVED = "reserved"
+    LOCKED = "locked"
+    RELEASED = "released"
+
+
+class RequestState(StrEnum):
+    """Where an activation request stands; void: its purchase was orphaned and given up."""
+
+    OPEN = "open"
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    VOID = "void"
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _one_of(column: str, values: Iterable[str]) -> CheckConstraint:
+    listed = ", ".join(f"'{value}'" for value in values)
+    return CheckConstraint(f"{column} IN ({listed})", name=f"{column}_known")
+
+
+def _positive(*columns: str) -> tuple[CheckConstraint, ...]:
+    return tuple(CheckConstraint(f"{column} > 0", name=f"{column}_positive") for column in columns)
+
+
+def _not_negative(*columns: str) -> tuple[CheckConstraint, ...]:
+    return tuple(CheckConstraint(f"{column} >= 0", name=f"{column}_not_negative") for column in columns)
+
+
+def _timestamp(**more: Any) -> Any:  # noqa: ANN401 - SQLModel's Field answers Any
+    return Field(sa_type=DateTime(timezone=True), **more)
+
+
+def _big(**more: Any) -> Any:  # noqa: ANN401 - SQLModel's Field answers Any
+    return Field(sa_type=BigInteger, **more)
+
+
+def _json(**more: Any) -> Any:  # noqa: ANN401 - SQLModel's Field answers Any
+    return Field(sa_type=JSONB, **more)
+
+
+class PolicyRow(SQLModel, table=True):
+    """One policy: the fields that were ordered, then what drives it."""
+
+    __tablename__ = "policies"
+
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    # mirrored from the chain
+    policy_id_on_chain: int | None = _big(default=None)
+    owner_principal: str
+    counterparty_principal: str
+    protected_value_price_feed_units: int = _big()
+    protected_amount_sats: int = _big()
+    expiration_height: int = _big()
+    policy_type: str = "PUT"
+    status_on_chain: int | None = Field(default=None, sa_type=SmallInteger)
+    # kept off chain
+    status_detailed: str
+    creation_height: int | None = _big(default=None)
+    creation_timestamp: datetime | None = _timestamp(default=None)
+    expiration_timestamp_estimate: datetime | None = _timestamp(default=None)
+    premium_amount_base_units: int | None = _big(default=None)
+    premium_token: str | None = None
+    premium_fee_amount_base_units: int | None = _big(default=None)
+    settlement_amount_base_units: int | None = _big(default=None)
+    settlement_token: str | None = None
+    settlement_timestamp: datetime | None = _timestamp(default=None)
+    tx_id_creation: str | None = None
+    tx_id_status_update: str | None = None
+    last_checked_block_height_expiry: int | None = _big(default=None)
+    risk_tier: str | None = None
+    oracle_data_snapshot_creation: dict[str, Any] | None = _json(default=None)
+    oracle_data_snapshot_settlement: dict[str, Any] | None = _json(default=None)
+    # what drives it
+    exercise_style: str = ExerciseStyle.AMERICAN
+    parameters_id: int | None = Field(default=None, foreign_key="parameters.id")
+    creation_block: str | None = None
+    reported_tx_id: str | None = None
+    next_look_at: datetime | None = _timestamp(default_factory=_now)
+    next_look_height: int | None = _big(default=None)
+    created_at: datetime = _timestamp(default_factory=_now)
+
+    __table_args__ = (
+        Index(
+            "by_policy_id_on_chain",
+            "policy_id_on_chain",
+            unique=True,
+            postgresql_where=text("policy_id_on_chain IS NOT NULL"),
+        ),
+        Index("by_owner_principal", "owner_principal", "created_at", "id"),
+        Index("by_status_detailed", "status_detailed", "expiration_height"),
+        Index("by_expiration_height", "expiration_height", "id"),
+        Index("by_status_on_chain", "status_on_chain"),
+        Index("by_tier_and_status", "risk_tier", "status_detailed", "created_at", "id"),
+        Index("by_next_look_at", "next_look_at", postgresql_where=text("next_look_at IS NOT NULL")),
+        Index("by_next_look_height", "next_look_height", postgresql_where=text("next_look_height IS NOT NULL")),
+        _one_of("status_detailed", PolicyStatus),
+        _one_of("policy_type", ["PUT"]),
+        _one_of("exercise_style", ExerciseStyle),
+        _one_of("risk_tier", RiskTier),
+        _one_of("premium_token", Token),
+        _one_of("settlement_token", Token),
+        CheckConstraint("status_on_chain IN (0, 1, 2)", name="status_on_chain_known"),
+        CheckConstraint("(status_on_chain IS NULL) = (policy_id_on_chain IS NULL)", name="on_chain_together"),
+        CheckConstraint("risk_tier IS NOT NULL OR status_detailed <> 'PendingCreation'", name="pending_has_tier"),
+        CheckConstraint(
+            "status_detailed NOT IN ('PendingCreation', 'FailedCreation') OR status_on_chain IS NULL",
+            name="pending_is_not_on_chain",
+        ),
+        *_positive("protected_value_price_feed_units", "protected_amount_sats", "expiration_height"),
+        *_not_negative("premium_amount_base_units", "premium_fee_amount_base_units", "settlement_amount_base_units"),
+    )
+
+
+class PolicyEventRow(SQLModel, table=True):
+    """One transition, once. Append-only."""
+
+    __tablename__ = "policy_events"
+
+    id: int | None = _big(default=None, primary_key=True)
+    policy_id: UUID = Field(foreign_key="policies.id")
+    edge: str
+    from_status: str | None = None
+    to_status: str
+    cause: str
+    actor: str
+    height: int | None = _big(default=None)
+    tx_id: str | None = None
+    detail: dict[str, Any] = _json(default_factory=dict)
+    at: datetime = _timestamp(default_factory=_now)
+
+    __table_args__ = (
+        Index("policy_events_by_policy", "policy_id", "id"),
+        _one_of("edge", Edge),
+        _one_of("to_status", PolicyStatus),
+    )
+
+
+class ParametersRow(SQLModel, table=True):
+    """A version of the parameters; the newest is in force, a policy keeps the one it was made under."""
+
+    __tablename__ = "parameters"
+
+    id: int | None = Field(default=None, primary_key=True)
+    parameter_values: dict[str, Any] = _json()
+    reason: str
+    created_at: datetime = _timestamp(default_factory=_now)
+
+
+class PriceRow(SQLModel, table=True):
+    """An aggregate, with every observation that it came from and why some were left out."""
+
+    __tablename__ = "prices"
+
+    id: int | None = _big(default=None, primary_key=True)
+    pair: str
+    price: int = _big()
+    fetched_at: datetime = _timestamp()
+    observations: list[dict[str, Any]] = _json()
+
+    __table_args__ = (Index("prices_by_pair", "pair", "fetched_at"), *_positive("price"))
+
+
+class DailyCloseRow(SQLModel, table=True):
+    """The close of a finished UTC day."""
+
+    __tablename__ = "daily_closes"
+
+    pair: str = Field(primary_key=True)
+    day: date = Field(primary_key=True)
+    close: int = _big()
+    venue: str
+
+    __table_args__ = (*_positive("close"),)
+
+
+class QuoteRow(SQLModel, table=True):
+    """A request for a policy and the quote it got: asked, then priced, then recorded with its policy."""
+
+    __tablename__ = "quotes"
+
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    owner_principal: str
+    idempotency_key: str
+    request: dict[str, Any] = _json()
+    created_at: datetime = _timestamp(default_factory=_now)
+    # priced
+    premium_base_units: int | None = _big(default=None)
+    fee_base_units: int | None = _big(default=None)
+    collateral_base_units: int | None = _big(default=None)
+    risk_tier: str | None = None
+    pricing: dict[str, Any] | None = _json(default=None)
+    parameters_id: int | None = Field(default=None, foreign_key="parameters.id")
+    # recorded
+    policy_id: UUID | None = Field(default=None, foreign_key="policies.id", unique=True)
+    quote_id: bytes | None = Field(default=None, sa_type=LargeBinary, unique=True)
+    expiration_height: int | None = _big(default=None)
+    valid_until_height: int | None = _big(default=None)
+    # prepared
+    wallet_payload: dict[str, Any] | None = _json(default=None)
+    # answered
+    declined_at: datetime | None = _timestamp(default=None)
+
+    __table_args__ = (
+        Index("quotes_by_key", "owner_principal", "idempotency_key", unique=True),
+        CheckConstraint(
+            "policy_id IS NULL OR num_nulls(premium_base_units, fee_base_units, collateral_base_units, risk_tier,"
+            " pricing, parameters_id, quote_id, expiration_height, valid_until_height) = 0",
+            name="recorded_is_whole",
+        ),
+        CheckConstraint("octet_length(quote_id) = 16", name="quote_id_is_16_bytes"),
+        CheckConstraint("fee_base_units < premium_base_units", name="fee_is_part_of_premium"),
+        *_positive("premium_base_units", "collateral_base_units"),
+        *_not_negative("fee_base_units"),
+    )
+
+
+class ReservationRow(SQLModel, table=True):
+    """What one policy holds of the pool: reserved with its quote, locked by its purchase, then released."""
+
+    __tablename__ = "reservations"
+
+    policy_id: UUID = Field(foreign_key="policies.id", primary_key=True)
+    owner_principal: str
+    risk_tier: str
+    token: str
+    amount_base_units: int = _big()
+    state: str = CollateralState.RESERVED
+
+    __table_args__ = (
+        Index(
+            "reservations_held",
+            "owner_principal",
+            "state",
+            postgresql_where=text("state <> 'released'"),
+        ),
+        _one_of("state", CollateralState),
+        _one_of("token", Token),
+        *_positive("amount_base_units"),
+    )
+
+
+class TierCapitalRow(SQLModel, table=True):
+    """What a tier has reserved and locked of one token; the row that a reservation locks."""
+
+    __tablename__ = "tier_capital"
+
+    risk_tier: str = Field(primary_key=True)
+    token: str = Field(primary_key=True)
+    reserved_base_units: int = _big(default=0)
+    locked_base_units: int = _big(default=0)
+
+    __table_args__ = (
+        _one_of("risk_tier", RiskTier),
+        _one_of("token", Token),
+        *_not_negative("reserved_base_units", "locked_base_units"),
+    )
+
+
+class PoolBookRow(SQLModel, table=True):
+    """The pool's book of one token, as its events up to the newest applied block make it."""
+
+    __tablename__ = "pool_books"
+
+    token: str = Field(primary_key=True)
+    assets: int = _big(default=0)
+    locked: int = _big(default=0)
+    unearned: int = _big(default=0)
+    since: int = _big(default=0)
+    until: int = _big(default=0)
+
+    __table_args__ = (_one_of("token", Token), *_not_negative("assets", "locked", "unearned"))
+
+
+class ActivationRequestRow(SQLModel, table=True):
+    """An owner's wish to be paid. The first aggregate fetched after it decides."""
+
+    __tablename__ = "activation_requests"
+
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    policy_id: UUID = Field(foreign_key="policies.id")
+    idempotency_key: str
+    min_payout_base_units: int | None = _big(default=None)
+    requested_at: datetime = _timestamp(default_factory=_now)
+    requested_height: int = _big()
+    state: str = RequestState.OPEN
+    refusal: dict[str, Any] | None = _json(default=None)
+    decided_at: datetime | None = _timestamp(default=None)
+
+    __table_args__ = (
+        Index("activation_requests_by_key", "policy_id", "idempotency_key", unique=True),
+        Index("activation_requests_open", "policy_id", unique=True, postgresql_where=text("state = 'open'")),
+        _one_of("state", RequestState),
+    )
+
+
+class SettlementRow(SQLModel, table=True):
+    """What is owed for one policy: pinned once, paid as pinned."""
+
+    __tablename__ = "settlements"
+
+    policy_id: UUID = Field(foreign_key="policies.id", primary_key=True)
+    amount_base_units: int = _big()
+    token: str
+    capped: bool
+    formula_version: int
+    snapshot: dict[str, Any] = _json()
+    pinned_at: datetime = _timestamp(default_factory=_now)
+
+    __table_args__ = (_one_of("token", Token), *_positive("amount_base_units"))
+
+
+class SignerRow(SQLModel, table=True):
+    """A key of ours that sends transactions, and the next nonce it will use."""
+
+    __tablename__ = "signers"
+
+    principal: str = Field(primary_key=True)
+    next_nonce: int = _big()
+
+    __table_args__ = (*_not_negative("next_nonce"),)
+
+
+class TransactionRow(SQLModel, table=True):
+    """A transaction of ours: its nonce is reserved with the row."""
+
+    __tablename__ = "transactions"
+
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    purpose: str
+    signer: str = Field(foreign_key="signers.principal")
+    nonce: int = _big()
+    status: str = TransactionStatus.SIGNED
+    block: str | None = None
+    height: int | None = _big(default=None)
+    chain_status: str | None = None
+    result: bytes | None = Field(default=None, sa_type=LargeBinary)
+    look_at: datetime | None = _timestamp(default=None)
+    created_at: datetime = _timestamp(default_factory=_now)
+
+    __table_args__ = (
+        Index("transactions_by_nonce", "signer", "nonce", unique=True),
+        Index(
+            "transactions_open",
+            "look_at",
+            postgresql_where=text(f"status IN ({', '.join(repr(str(status)) for status in sorted(OPEN))})"),
+        ),
+        _one_of("purpose", Purpose),
+        _one_of("status", TransactionStatus),
+        *_not_negative("nonce"),
+    )
+
+
+class AttemptRow(SQLModel, table=True):
+    """Signed bytes of a transaction. They are stored before they are sent, and sent again as they are."""
+
+    __tablename__ = "attempts"
+
+    id: int | None = _big(default=None, primary_key=True)
+    transaction_id: UUID = Field(foreign_key="transactions.id", index=True)
+    tx_id: str = Field(unique=True)
+    raw: bytes = Field(sa_type=LargeBinary)
+    fee_micro_stx: int = _big()
+    created_at: datetime = _timestamp(default_factory=_now)
+    accepted_at: datetime | None = _timestamp(default=None)
+    refusal: str | None = None
+
+
+class TransactionEntryRow(SQLModel, table=True):
+    """One policy in a transaction of ours, and what the contract answered for it."""
+
+    __tablename__ = "transaction_entries"
+
+    transaction_id: UUID = Field(foreign_key="transactions.id", primary_key=True)
+    policy_id: UUID = Field(foreign_key="policies.id", primary_key=True)
+    policy_id_on_chain: int = _big()
+    amount_base_units: int | None = _big(default=None)
+    refusal: int | None = None
+    is_open: bool = True
+
+    __table_args__ = (
+        Index("transaction_entries_open", "policy_id", unique=True, postgresql_where=text("is_open")),
+        Index("transaction_entries_by_policy", "policy_id"),
+    )
+
+
+class BlockRow(SQLModel, table=True):
+    """A Stacks block that was applied. `books` is the pool's book after it, where it changed it."""
+
+    __tablename__ = "blocks"
+
+    index_block_hash: str = Field(primary_key=True)
+    parent_index_block_hash: str
+    height: int = _big()
+    burn_height: int = _big()
+    time: datetime = _timestamp()
+    is_canonical: bool = True
+    books: list[dict[str, Any]] | None = _json(default=None)
+
+    __table_args__ = (
+        Index("blocks_canonical", "height", unique=True, postgresql_where=text("is_canonical")),
+        Index("blocks_by_burn_height", "burn_height"),
+    )
+
+
+class ChainEventRow(SQLModel, table=True):
+    """An event of our contracts, as its bytes. What no column can hold stays in the bytes alone.
+
+    `policy_id` is the policy that the event provably concerns: for a purchase, by a quote equal in every term.
+    """
+
+    __tablename__ = "chain_events"
+
+    id: int | None = _big(default=None, primary_key=True)
+    block: str = Field(foreign_key="blocks.index_block_hash")
+    tx_id: str
+    event_index: int
+    contract: str
+    name: str | None = None
+    raw: bytes = Field(sa_type=LargeBinary)
+    policy_id_on_chain: int | None = _big(default=None)
+    policy_id: UUID | None = Field(default=None, foreign_key="policies.id")
+    applied_at: datetime | None = _timestamp(default=None)
+
+    __table_args__ = (
+        Index("chain_events_once", "block", "tx_id", "event_index", unique=True),
+        Index("chain_events_by_transaction", "tx_id"),
+        Index("chain_events_by_policy", "policy_id", "name"),
+        Index("chain_events_by_on_chain_id", "policy_id_on_chain", "name"),
+        Index("chain_events_unapplied", "id", postgresql_where=text("applied_at IS NULL")),
+    )
+
+
+APPEND_ONLY = """
+CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE EXCEPTION 'rows of % are added and never changed', TG_TABLE_NAME;
+END $$
+"""
+APPEND_ONLY_TRIGGER = """
+CREATE TRIGGER policy_events_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON policy_events
+FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()
+"""
+
+_events = SQLModel.metadata.tables["policy_events"]
+for _statement in (APPEND_ONLY, APPEND_ONLY_TRIGGER):
+    event.listen(_events, "after_create", DDL(_statement.replace("%", "%%")))  # type: ignore[no-untyped-call]

@@ -1,0 +1,174 @@
+"""Transactions of ours: a nonce reserved with its row, bytes stored before they are sent."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CursorResult, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from registry.domain.errors import Alarm
+from registry.domain.transaction import OPEN, TRANSITIONS, Purpose, TransactionFacts, TransactionStatus
+from registry.domain.units import Nonce, Principal
+from registry.store.tables import AttemptRow, SignerRow, TransactionEntryRow, TransactionRow
+
+
+class TransactionMissingError(Alarm):
+    """An internal message named a transaction that is not there."""
+
+    code = "transaction_missing"
+    sentence = "there is no transaction {transaction_id}"
+    remedy = "find out who enqueued it"
+
+
+def lock_signer(session: Session, principal: Principal, *, first_nonce: Nonce) -> SignerRow:
+    """Hold the signer's row until the unit of work ends; a new signer starts at the chain's nonce."""
+    session.execute(insert(SignerRow).values(principal=principal, next_nonce=first_nonce).on_conflict_do_nothing())
+    return session.execute(
+        select(SignerRow)
+        .where(col(SignerRow.principal) == principal)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).scalar_one()
+
+
+def open_count(session: Session, signer: Principal) -> int:
+    """How many of a signer's transactions may still take effect."""
+    return session.execute(
+        select(func.count()).where(col(TransactionRow.signer) == signer, col(TransactionRow.status).in_(sorted(OPEN)))
+    ).scalar_one()
+
+
+def get(session: Session, transaction_id: UUID) -> TransactionRow:
+    """Load one transaction; a message that names none is an alarm."""
+    row = session.get(TransactionRow, transaction_id, populate_existing=True)
+    if row is None:
+        raise TransactionMissingError(transaction_id=str(transaction_id))
+    return row
+
+
+def open_of_policy(session: Session, policy_id: UUID) -> TransactionRow | None:
+    """The transaction that may still take effect for a policy; there is never more than one."""
+    return session.execute(
+        select(TransactionRow)
+        .join(TransactionEntryRow, col(TransactionEntryRow.transaction_id) == col(TransactionRow.id))
+        .where(col(TransactionEntryRow.policy_id) == policy_id, col(TransactionEntryRow.is_open))
+    ).scalar_one_or_none()
+
+
+def attempts(session: Session, transaction_id: UUID) -> Sequence[AttemptRow]:
+    """Every signed form of a transaction, oldest first."""
+    rows = session.execute(
+        select(AttemptRow).where(col(AttemptRow.transaction_id) == transaction_id).order_by(col(AttemptRow.id))
+    )
+    return rows.scalars().all()
+
+
+def entries(session: Session, transaction_id: UUID) -> Sequence[TransactionEntryRow]:
+    """The policies in a transaction, in the order of the call's arguments."""
+    rows = session.execute(
+        select(TransactionEntryRow)
+        .where(col(TransactionEntryRow.transaction_id) == transaction_id)
+        .order_by(col(TransactionEntryRow.policy_id_on_chain))
+    )
+    return rows.scalars().all()
+
+
+def due_for_a_look(session: Session, *, now: datetime, limit: int) -> Sequence[UUID]:
+    """Open transactions that were sent, longest unseen first."""
+    rows = session.execute(
+        select(col(TransactionRow.id))
+        .where(col(TransactionRow.status).in_(sorted(OPEN)), col(TransactionRow.look_at) <= now)
+        .order_by(col(TransactionRow.look_at))
+        .limit(limit)
+    )
+    return rows.scalars().all()
+
+
+def move(
+    session: Session,
+    transaction_id: UUID,
+    *,
+    leaves: TransactionStatus,
+    enters: TransactionStatus,
+    changes: dict[str, Any] | None = None,
+) -> bool:
+    """Move one transaction, or answer False when it has left `leaves` already."""
+    if enters not in TRANSITIONS[leaves]:
+        raise ValueError(f"a transaction does not go from {leaves} to {enters}")
+    moved = session.execute(
+        update(TransactionRow)
+        .where(col(TransactionRow.id) == transaction_id, col(TransactionRow.status) == leaves)
+        .values(status=enters, **(changes or {}))
+        .execution_options(synchronize_session="fetch")
+    )
+    return isinstance(moved, CursorResult) and moved.rowcount == 1
+
+
+def place(session: Session, transaction_id: UUID, where: dict[str, Any]) -> None:
+    """Set the block that a mined transaction stands in now."""
+    session.execute(update(TransactionRow).where(col(TransactionRow.id) == transaction_id).values(**where))
+
+
+def accepted(session: Session, tx_id: str, *, now: datetime) -> None:
+    """Note that a node took these bytes."""
+    session.execute(update(AttemptRow).where(col(AttemptRow.tx_id) == tx_id).values(accepted_at=now, refusal=None))
+
+
+def refused(session: Session, tx_id: str, *, reason: str) -> None:
+    """Note why a node would not take these bytes."""
+    session.execute(update(AttemptRow).where(col(AttemptRow.tx_id) == tx_id).values(refusal=reason))
+
+
+def look_again(session: Session, transaction_id: UUID, *, at: datetime) -> None:
+    """Set when a transaction should next be looked at."""
+    session.execute(update(TransactionRow).where(col(TransactionRow.id) == transaction_id).values(look_at=at))
+
+
+def close_entry(session: Session, entry: TransactionEntryRow, *, refusal: int | None) -> None:
+    """Write what the contract answered for one policy; another transaction may then name it."""
+    session.execute(
+        update(TransactionEntryRow)
+        .where(
+            col(TransactionEntryRow.transaction_id) == entry.transaction_id,
+            col(TransactionEntryRow.policy_id) == entry.policy_id,
+        )
+        .values(is_open=False, refusal=refusal)
+    )
+
+
+def mined_in(session: Session, hashes: Sequence[str]) -> Sequence[TransactionRow]:
+    """Transactions that were seen in these blocks."""
+    return session.execute(select(TransactionRow).where(col(TransactionRow.block).in_(hashes))).scalars().all()
+
+
+def reopen_entries(session: Session, transaction_id: UUID) -> None:
+    """Take back what the contract answered: its block was orphaned."""
+    session.execute(
+        update(TransactionEntryRow)
+        .where(col(TransactionEntryRow.transaction_id) == transaction_id)
+        .values(is_open=True, refusal=None)
+    )
+
+
+def facts(session: Session, policy_id: UUID) -> list[TransactionFacts]:
+    """A policy's transactions as `next_step` sees them, oldest first."""
+    rows = session.execute(
+        select(TransactionRow, TransactionEntryRow)
+        .join(TransactionEntryRow, col(TransactionEntryRow.transaction_id) == col(TransactionRow.id))
+        .where(col(TransactionEntryRow.policy_id) == policy_id)
+        .order_by(col(TransactionRow.created_at), col(TransactionRow.nonce))
+    )
+    return [
+        TransactionFacts(
+            id=row.id,
+            purpose=Purpose(row.purpose),
+            status=TransactionStatus(row.status),
+            refusal=entry.refusal,
+            look_at=row.look_at,
+        )
+        for row, entry in rows
+    ]
