@@ -1,0 +1,35 @@
+"""The Celery application: `celery -A workers.app worker -Q chain`, `… beat`, `… flower`."""
+
+from typing import Any
+
+from celery import Celery
+from celery.signals import beat_init, celeryd_init, setup_logging
+
+from registry.settings import Settings
+from workers import logs
+from workers.rules import QUEUES, broken_rules, misplaced_keys, require
+from workers.task import RegistryTask
+
+app = Celery("registry", task_cls=RegistryTask)
+app.config_from_object("workers.configuration")
+
+
+@setup_logging.connect
+def _set_up_logging(**_: Any) -> None:  # noqa: ANN401 - a signal's arguments are Celery's own
+    logs.set_up(as_json=Settings().log_json)
+
+
+@celeryd_init.connect
+def _check_worker(conf: Any, options: dict[str, Any], **_: Any) -> None:  # noqa: ANN401 - as above
+    chosen = options.get("queues") or QUEUES
+    queues = chosen.split(",") if isinstance(chosen, str) else list(chosen)
+    require(broken_rules(conf) + misplaced_keys(Settings(), queues))
+
+
+@beat_init.connect
+def _start_at_once(sender: Any, **_: Any) -> None:  # noqa: ANN401 - as above
+    """Enqueue every entry once at start: after a pause nothing waits for its first interval."""
+    require(broken_rules(app.conf) + misplaced_keys(Settings(), ()))
+    scheduler = sender.scheduler
+    for entry in scheduler.schedule.values():
+        scheduler.apply_async(entry, producer=scheduler.producer, advance=False)

