@@ -1,5 +1,6 @@
 /** The JSON of the Hiro API: blocks, transactions (v3), events. Hashes there begin with 0x. */
 import * as stacks from '@stacks/transactions';
+import { reprOfHex } from './repr.mjs';
 
 const { Cl, FungibleConditionCode, NonFungibleConditionCode, PostConditionPrincipalId, PostConditionType } = stacks;
 
@@ -117,7 +118,7 @@ export function logJson(data) {
 }
 
 export function valueJson(hex) {
-  return { hex, repr: Cl.stringify(Cl.deserialize(hex)) };
+  return { hex, repr: reprOfHex(hex) };
 }
 
 function envelope({ txid, sender, nonce, sponsor, fee }) {

@@ -87,7 +87,7 @@ def valkey_server(directory: Path, ports: HeldPorts, durability: Durability) -> 
     )
 
 
-def start_foundations(supervisor: Supervisor, ports: HeldPorts) -> Foundations:
+def start_foundations(supervisor: Supervisor, ports: HeldPorts, *, devnet_options: tuple[str, ...] = ()) -> Foundations:
     """Start both servers, empty, and a chain at its beginning."""
     foundations = Foundations(
         postgres=postgres_server(supervisor.directory, ports, Durability.DURABLE),
@@ -96,19 +96,21 @@ def start_foundations(supervisor: Supervisor, ports: HeldPorts) -> Foundations:
     )
     foundations.valkey.prepare()
     with foundations.postgres.creation() as initdb:
-        supervisor.start(initdb, foundations.valkey.process(), devnet(port=foundations.devnet_port))
+        supervisor.start(
+            initdb, foundations.valkey.process(), devnet(port=foundations.devnet_port, options=devnet_options)
+        )
     supervisor.start(foundations.postgres.process())
     return foundations
 
 
-def devnet(*, port: int) -> Process:
-    """Describe the chain: one Node process."""
+def devnet(*, port: int, options: tuple[str, ...] = ()) -> Process:
+    """Describe the chain: one Node process; `options` are devnet/main.mjs's own."""
     node = find_node()
     if node is None:
         raise NoNode
     return Process(
         name="devnet",
-        argv=(*node.node, "devnet/main.mjs", "--port", str(port)),
+        argv=(*node.node, "devnet/main.mjs", "--port", str(port), *options),
         environment=inherited(),
         ready=HttpAnswers(url=f"http://127.0.0.1:{port}/devnet/health"),
         stop_order=STOP_DEVNET,

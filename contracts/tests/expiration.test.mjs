@@ -37,7 +37,8 @@ for (const token of TOKENS) {
     const earned = quote.premium - quote.terms.fee;
     assert.deepEqual([assets, locked, unearned], [DEPOSIT + earned, 0n, 0n]);
     const [updated, release] = events;
-    assert.deepEqual([updated.event, updated["policy-id"], updated["new-status"]], ["policy-status-updated", id, EXPIRED]);
+    const { event, "policy-id": updatedId, "new-status": status } = updated;
+    assert.deepEqual([event, updatedId, status], ["policy-status-updated", id, EXPIRED]);
     assert.deepEqual(release, released(policy, token));
     assert.equal(events.length, 2);
   });
@@ -71,7 +72,8 @@ test("nobody but the backend expires or releases, not even through a contract th
     world.assertRefused(200n, () => world.call(sender, contract, "release-collateral", id));
   };
 
-  for (const sender of [owner, provider, signer.address, world.admin, newAddress()]) refusedTo(sender, "liquidity-pool");
+  const others = [owner, provider, signer.address, world.admin, newAddress()];
+  for (const sender of others) refusedTo(sender, "liquidity-pool");
   refusedTo(backend, "stranger");
   markExpired(pool, policy);
   refusedTo(provider, "liquidity-pool");

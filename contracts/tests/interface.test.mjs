@@ -2,20 +2,22 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { openPool } from "./open-pool.mjs";
-import { newAddress, newWorld, source, stacks } from "./vm.mjs";
-
-const CONTRACTS = ["sip-010-trait", "sbtc-token", "policy-registry", "liquidity-pool"];
+import { CONTRACTS, newAddress, newWorld, source, stacks } from "./vm.mjs";
 
 const TOKEN = "(string-ascii 4)";
-const POLICY = `{counterparty: principal, expiration-height: uint, owner: principal, policy-type: ${TOKEN}, protected-amount: uint, protected-value: uint, status: uint}`;
-const TERMS = `{collateral: uint, expiration-height: uint, fee: uint, policy-type: ${TOKEN}, protected-amount: uint, protected-value: uint, valid-until-height: uint}`;
+const POLICY =
+  `{counterparty: principal, expiration-height: uint, owner: principal, policy-type: ${TOKEN}, ` +
+  "protected-amount: uint, protected-value: uint, status: uint}";
+const TERMS =
+  `{collateral: uint, expiration-height: uint, fee: uint, policy-type: ${TOKEN}, ` +
+  "protected-amount: uint, protected-value: uint, valid-until-height: uint}";
 const PURCHASE = `quote-id: (buffer 16), premium: uint, terms: ${TERMS}, signature: (buffer 65)`;
 const POSITION = `{collateral: uint, owner: principal, payout: uint, status: uint, token: ${TOKEN}}`;
 const ENDED = `{collateral: uint, payout: uint, token: ${TOKEN}}`;
 
 const REGISTRY = [
-  "public create-policy-entry(owner: principal, counterparty: principal, protected-value: uint, protected-amount: uint, " +
-    `expiration-height: uint, policy-type: ${TOKEN}) (response uint uint)`,
+  "public create-policy-entry(owner: principal, counterparty: principal, protected-value: uint, " +
+    `protected-amount: uint, expiration-height: uint, policy-type: ${TOKEN}) (response uint uint)`,
   "public set-backend-principal(new-backend: principal) (response bool uint)",
   "public update-policy-status(policy-id: uint, new-status: uint) (response bool uint)",
   "public update-policy-statuses(updates: (list 200 {new-status: uint, policy-id: uint})) " +
@@ -44,8 +46,8 @@ const POOL = [
   `read_only get-position(policy-id: uint) (optional ${POSITION})`,
   `read_only get-positions(policy-ids: (list 50 uint)) (list 50 (optional ${POSITION}))`,
   `read_only get-provider(provider: principal, token: ${TOKEN}) {leaving: uint, ready-height: uint, shares: uint}`,
-  `read_only get-quote-hash(buyer: principal, token: ${TOKEN}, quote-id: (buffer 16), premium: uint, terms: ${TERMS}) ` +
-    "(buffer 32)",
+  `read_only get-quote-hash(buyer: principal, token: ${TOKEN}, quote-id: (buffer 16), premium: uint, ` +
+    `terms: ${TERMS}) (buffer 32)`,
   "read_only get-quote-policy(quote-id: (buffer 16)) (optional uint)",
   "read_only get-quote-signer() principal",
   "read_only get-treasury() principal",
@@ -197,7 +199,9 @@ test("the stand-in for sBTC is minted by anyone, and describes itself as sBTC do
 
   assert.equal(world.call(newAddress(), "sbtc-token", "mint", 12n, owner).ok, true);
   assert.equal(world.call(owner, "sbtc-token", "mint", 0n, owner).err, 1n);
-  assert.deepEqual([read("get-name"), read("get-symbol"), read("get-decimals"), read("get-token-uri")], ["sBTC", "sBTC", 8n, null]);
-  assert.deepEqual([read("get-balance", owner), read("get-balance-available", owner), read("get-total-supply")], [12n, 12n, 12n]);
+  const described = ["get-name", "get-symbol", "get-decimals", "get-token-uri"].map((method) => read(method));
+  assert.deepEqual(described, ["sBTC", "sBTC", 8n, null]);
+  assert.deepEqual([read("get-balance", owner), read("get-balance-available", owner)], [12n, 12n]);
+  assert.equal(read("get-total-supply"), 12n);
   assert.deepEqual(world.interface("sbtc-token").fungible_tokens, [{ name: "sbtc-token" }]);
 });

@@ -10,6 +10,9 @@ const OPERATIONS = Number(process.env.OPERATIONS ?? 2_000);
 const VIRTUAL = { assets: 1n, shares: 1_000n };
 const [ACTIVE, SETTLED, EXPIRED] = [0n, 1n, 2n];
 
+/** What may stay when all have left: what the virtual shares earned, and what was floored. */
+const DUST = 10_000n;
+
 /** Mulberry32: the same numbers for the same seed. */
 function randomNumbers(seed) {
   let state = seed >>> 0;
@@ -180,7 +183,8 @@ class Walk {
     assert.equal(balance, assets + unearned, "the books are not the balance");
     assert.ok(assets >= locked, "locked collateral is not covered");
     const open = this.policies.filter((policy) => policy.token === token && policy.status === ACTIVE);
-    assert.equal(locked, open.reduce((sum, { collateral }) => sum + collateral, 0n), "locked is not the open collateral");
+    const collateral = open.reduce((sum, policy) => sum + policy.collateral, 0n);
+    assert.equal(locked, collateral, "locked is not the open collateral");
     const [then, now] = [before.assets, assets + this.paid[token]].map((sum) => sum + VIRTUAL.assets);
     const risen = now * (before.shares + VIRTUAL.shares) >= then * (shares + VIRTUAL.shares);
     assert.ok(risen, "the share price fell by more than the payouts");
@@ -227,7 +231,7 @@ test(`the pool's books hold under ${OPERATIONS} random operations, and everyone 
     throw error;
   }
   t.diagnostic(JSON.stringify(walk.accepted));
-  for (const operation of [...OFTEN, ...SELDOM]) assert.ok(walk.accepted[operation] > 0, `${operation} was never accepted`);
+  for (const name of [...OFTEN, ...SELDOM]) assert.ok(walk.accepted[name] > 0, `${name} was never accepted`);
 });
 
 /** All policies end, all premiums are earned, all providers leave: nothing but dust may stay. */
@@ -252,6 +256,3 @@ function windUp(walk) {
     assert.ok(assets < DUST, `${assets} ${token} stayed behind`);
   }
 }
-
-/** What the virtual shares may earn, and what was floored. */
-const DUST = 10_000n;

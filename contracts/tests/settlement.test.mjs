@@ -30,7 +30,8 @@ for (const token of TOKENS) {
     const { assets, locked, unearned } = pool.of(token);
     assert.deepEqual([assets, locked, unearned], [before.assets - amount, 0n, before.unearned]);
     const [updated, transfer, settled] = events;
-    assert.deepEqual([updated.event, updated["policy-id"], updated["new-status"]], ["policy-status-updated", id, SETTLED]);
+    const { event, "policy-id": updatedId, "new-status": status } = updated;
+    assert.deepEqual([event, updatedId, status], ["policy-status-updated", id, SETTLED]);
     assert.deepEqual(transfer, { event: "transfer", token, sender: world.pool, recipient: owner, amount });
     const from = "liquidity-pool";
     const print = { from, event: "policy-settled", "policy-id": id, owner, token, amount, collateral: COLLATERAL };
@@ -59,7 +60,9 @@ test("a settlement of nothing, or of no policy of ours, is refused", async () =>
   const { id: foreign } = pool.foreignPolicy();
 
   world.assertRefused(202n, () => pool.asBackend("settle-policy", policy.id, 0n));
-  for (const id of [0n, foreign, foreign + 1n]) world.assertRefused(201n, () => pool.asBackend("settle-policy", id, 1n));
+  for (const id of [0n, foreign, foreign + 1n]) {
+    world.assertRefused(201n, () => pool.asBackend("settle-policy", id, 1n));
+  }
 });
 
 test("nobody but the backend settles, not even through a contract that it calls", async () => {

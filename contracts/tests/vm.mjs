@@ -1,4 +1,4 @@
-// The Clarity VM for tests, in one process: worlds of freshly deployed contracts, callers, balances, burn blocks, events.
+// The Clarity VM for tests, one per process: worlds of freshly deployed contracts, callers, balances, events.
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
@@ -15,6 +15,7 @@ const { Cl } = stacks;
 export const MAX_UINT = 2n ** 128n - 1n;
 export const TESTNET = 0x80000000;
 export const TOKENS = ["STX", "sBTC"];
+export const CONTRACTS = ["sip-010-trait", "sbtc-token", "policy-registry", "liquidity-pool"]; // in order of deployment
 
 const CLARITY = { clarityVersion: 3 }; // later versions have no as-contract
 const FIRST_BURN_BLOCKS = 10; // so that a height can lie behind
@@ -96,7 +97,7 @@ class World {
     this.admin = deployer;
     this.pool = `${deployer}.liquidity-pool`;
     this.accounts = new Set([this.pool]);
-    for (const name of ["sip-010-trait", "sbtc-token", "policy-registry", "liquidity-pool"]) this.deploy(name, source(name));
+    for (const name of CONTRACTS) this.deploy(name, source(name));
   }
 
   deploy(name, text) {
@@ -157,14 +158,15 @@ class World {
 
   /** All that a refused call must leave as it was. */
   facts() {
-    const of = (who) => TOKENS.map((token) => [who, this.balance(token, who), this.read("liquidity-pool", "get-provider", who, token)]);
+    const pool = (method, ...args) => this.read("liquidity-pool", method, ...args);
+    const purse = (who, token) => [who, token, this.balance(token, who), pool("get-provider", who, token)];
     const counter = this.read("policy-registry", "get-policy-counter");
     const ids = Array.from({ length: Math.min(50, Number(counter)) }, (_, index) => counter - BigInt(index));
     return {
-      pools: TOKENS.map((token) => this.read("liquidity-pool", "get-pool", token)),
+      pools: TOKENS.map((token) => pool("get-pool", token)),
+      accounts: [...this.accounts].flatMap((who) => TOKENS.map((token) => purse(who, token))),
+      positions: pool("get-positions", ids),
       policies: this.read("policy-registry", "get-policies", ids),
-      positions: this.read("liquidity-pool", "get-positions", ids),
-      accounts: [...this.accounts].flatMap(of),
       counter,
     };
   }

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from math import ceil
 from statistics import median_high, median_low
+from typing import Any
 
 from registry.domain.parameters import Parameters
 from registry.domain.prices import Pair, PriceUnavailable
@@ -71,7 +72,7 @@ class Aggregate:
         """The time of the oldest observation that made the price: its age is counted from here."""
         return min(each.source_time for each in self.used)
 
-    def to_json(self) -> dict[str, object]:
+    def to_json(self) -> dict[str, Any]:
         """A snapshot for the policy's record: USD × 10^8, times in ISO 8601."""
         return {
             "pair": self.pair.value,

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from registry.domain.capacity import OpenQuoteLimits, PoolUse, TierUse, check_open_quotes, check_room
 from registry.domain.collateral import required_collateral
 from registry.domain.errors import BadRequest, IdempotencyKeyReused, PolicyNotFound
+from registry.domain.oracle import require_fresh
 from registry.domain.parameters import Parameters
 from registry.domain.policy import Edge, PolicyStatus
 from registry.domain.premium import FORMULA_VERSION, premium
@@ -72,6 +73,8 @@ def price(database: Database, quote: UUID, *, price_ids: Sequence[int], now: dat
 def _price_row(session: Session, row: QuoteRow, fetched: Sequence[PriceRow], *, now: datetime) -> None:
     parameters_id, parameters = parameter_rows.current(session)
     request = CreationRequest.from_json(row.request)
+    for each in fetched:
+        require_fresh(Pair(each.pair), observed_at=each.observed_at, now=now, parameters=parameters)
     market = prices.as_prices(fetched)
     tier = classify(request.strike, spot=market.btc_usd, days=request.days)
     closes = prices.closes(session, Pair.BTC_USD, count=closes_needed(request.days), today=now.date())

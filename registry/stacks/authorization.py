@@ -7,6 +7,7 @@ from struct import Struct
 from registry.stacks.c32 import encode_address
 from registry.stacks.errors import EncodeError
 from registry.stacks.hashes import HASH160_LENGTH
+from registry.stacks.integers import refuse_beyond_u64
 from registry.stacks.network import Network
 from registry.stacks.reader import Reader, located
 
@@ -17,7 +18,6 @@ UNSIGNED = bytes(SIGNATURE_LENGTH)
 
 PUBLIC_KEY_LENGTH = 33
 U16_MAX = 2**16 - 1
-U64_MAX = 2**64 - 1
 
 _SINGLE_SIG = Struct(">B20sQQB65s")
 _MULTI_SIG = Struct(">B20sQQI")
@@ -76,10 +76,8 @@ class SpendingCondition:
     def __post_init__(self) -> None:
         if len(self.signer) != HASH160_LENGTH:
             raise EncodeError("a signer", f"its hash has {len(self.signer)} bytes, not 20")
-        if not 0 <= self.nonce <= U64_MAX:
-            raise EncodeError("a nonce", "it is not one of 0 to 2^64 - 1")
-        if not 0 <= self.fee <= U64_MAX:
-            raise EncodeError("a fee", "it is not one of 0 to 2^64 - 1")
+        refuse_beyond_u64("a nonce", self.nonce)
+        refuse_beyond_u64("a fee", self.fee)
 
     def address(self, network: Network) -> str:
         """Whose account it says it is; that the signatures agree, `signing.verify` finds out."""

@@ -11,6 +11,9 @@ from registry.stacks.values import Value
 MAX_DEPTH = 32
 """Levels of a value, a value without others in it being one."""
 
+MAX_UNTYPED_DEPTH = 16
+"""Levels of a value in a transaction, where the node expects no type of it."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Wrapper(Value):
@@ -117,6 +120,12 @@ class Tuple(Value):
 
     def _content(self) -> object:
         return {name: value.to_json() for name, value in self.entries}
+
+
+def refuse_untyped_depth(value: Value) -> None:
+    """Refuse a value that is deeper than a transaction can hold."""
+    if value.depth > MAX_UNTYPED_DEPTH:
+        raise EncodeError("a value", f"it is nested deeper than the {MAX_UNTYPED_DEPTH} levels of a transaction")
 
 
 def _depth_around(inner: Iterable[Value]) -> int:

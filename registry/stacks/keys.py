@@ -4,12 +4,19 @@ import re
 
 import coincurve
 
-from registry.stacks.authorization import SINGLE_SIG_MODES, HashMode, KeyEncoding, SingleSig
+from registry.stacks.authorization import (
+    SINGLE_SIG_MODES,
+    WITNESS_SCRIPT_MODES,
+    HashMode,
+    KeyEncoding,
+    SingleSig,
+)
 from registry.stacks.c32 import encode_address
 from registry.stacks.errors import DecodeError, EncodeError, SignatureError
 from registry.stacks.hashes import hash160, sha256
 from registry.stacks.network import Network
 
+SECRET_LENGTH = 32
 MOST_KEYS = 16
 """Of one account: a script has no shorter way to say a greater number."""
 
@@ -26,6 +33,8 @@ class PrivateKey:
     __slots__ = ("_secret", "_signers", "key_encoding", "public_key")
 
     def __init__(self, secret: bytes, key_encoding: KeyEncoding) -> None:
+        if len(secret) != SECRET_LENGTH:
+            raise DecodeError("a private key", 0, f"it has {len(secret)} bytes, not 32")
         try:
             self._secret = coincurve.PrivateKey(secret)
         except ValueError:
@@ -83,12 +92,11 @@ def recover_key(digest: bytes, signature: bytes, key_encoding: KeyEncoding) -> b
 
 def encode_key(compressed: bytes, key_encoding: KeyEncoding) -> bytes:
     """A public key in the form asked for, of its compressed form."""
-    if key_encoding is KeyEncoding.COMPRESSED:
-        return compressed
     try:
-        return coincurve.PublicKey(compressed).format(compressed=False)
+        key = coincurve.PublicKey(compressed)
     except ValueError as error:
         raise SignatureError("a public key", "it is not on the curve") from error
+    return key.format(compressed=key_encoding is KeyEncoding.COMPRESSED)
 
 
 def key_address(public_key: bytes, network: Network) -> str:
@@ -111,5 +119,5 @@ def script_hash(public_keys: list[bytes], required: int, hash_mode: HashMode) ->
     most, least = bytes((_OP_1 + len(public_keys) - 1,)), bytes((_OP_1 + required - 1,))
     script = least + pushes + most + _OP_CHECKMULTISIG
     # A witness program of version 0: its hash in 32 bytes.
-    witness = hash_mode in (HashMode.P2WSH, HashMode.P2WSH_ANY_ORDER)
-    return hash160(b"\x00\x20" + sha256(script) if witness else script)
+    witness = b"\x00\x20" + sha256(script)
+    return hash160(witness if hash_mode in WITNESS_SCRIPT_MODES else script)

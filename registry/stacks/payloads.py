@@ -5,17 +5,16 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from registry.stacks.clarity import read_contract_principal, read_value
+from registry.stacks.containers import MAX_UNTYPED_DEPTH, refuse_untyped_depth
 from registry.stacks.errors import DecodeError, EncodeError
+from registry.stacks.integers import encode_u64, refuse_beyond_u64
 from registry.stacks.names import encode_name, refuse_clarity_name, refuse_contract_name
-from registry.stacks.postconditions import MAX_UNTYPED_DEPTH, refuse_untyped_depth
 from registry.stacks.principals import ContractPrincipal, Principal, StandardPrincipal
 from registry.stacks.reader import Reader, located
 from registry.stacks.values import Value
 
 MEMO_LENGTH = 34
 NEWEST_CLARITY = 6
-
-_U64_MAX = 2**64 - 1
 
 # Printable ASCII, tab and newline.
 _CODE = re.compile(r"[\t\n -~]*")
@@ -37,8 +36,7 @@ class TokenTransfer:
     memo: bytes = b""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.amount <= _U64_MAX:
-            raise EncodeError("an amount", "it is not one of 0 to 2^64 - 1")
+        refuse_beyond_u64("an amount", self.amount)
         if len(self.memo) > MEMO_LENGTH:
             raise EncodeError("a memo", f"it has {len(self.memo)} bytes, over 34")
         if self.memo.endswith(b"\0"):
@@ -46,7 +44,7 @@ class TokenTransfer:
 
     def encode(self) -> bytes:
         """The recipient with its type byte, the amount and the memo, filled up with zero bytes."""
-        recipient, amount = self.recipient.encode(), self.amount.to_bytes(8, "big")
+        recipient, amount = self.recipient.encode(), encode_u64(self.amount)
         return b"\x00" + recipient + amount + self.memo.ljust(MEMO_LENGTH, b"\0")
 
 

@@ -4,16 +4,13 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from registry.stacks.clarity import read_contract_principal, read_standard_principal, read_value
+from registry.stacks.containers import MAX_UNTYPED_DEPTH, refuse_untyped_depth
 from registry.stacks.errors import DecodeError, EncodeError
+from registry.stacks.integers import encode_u64, refuse_beyond_u64
 from registry.stacks.names import encode_name, refuse_clarity_name
 from registry.stacks.principals import ContractPrincipal, StandardPrincipal
 from registry.stacks.reader import Reader, located
 from registry.stacks.values import Value
-
-MAX_UNTYPED_DEPTH = 16
-"""Levels of a value that stands in a transaction, where no type is expected of it."""
-
-_U64_MAX = 2**64 - 1
 
 
 class Condition(IntEnum):
@@ -105,7 +102,7 @@ class StxPostCondition:
     amount: int
 
     def __post_init__(self) -> None:
-        _refuse_amount(self.amount)
+        refuse_beyond_u64("an amount", self.amount)
 
     def encode(self) -> bytes:
         """Type, holder, condition and amount."""
@@ -122,7 +119,7 @@ class FungiblePostCondition:
     amount: int
 
     def __post_init__(self) -> None:
-        _refuse_amount(self.amount)
+        refuse_beyond_u64("an amount", self.amount)
 
     def encode(self) -> bytes:
         """Type, holder, asset, condition and amount."""
@@ -157,7 +154,7 @@ class StakingPostCondition:
     amount: int
 
     def __post_init__(self) -> None:
-        _refuse_amount(self.amount)
+        refuse_beyond_u64("an amount", self.amount)
 
     def encode(self) -> bytes:
         """Type, holder, condition and amount."""
@@ -208,17 +205,6 @@ def read_post_condition(reader: Reader) -> PostCondition:
             return PoxPostCondition(holder=holder, condition=reader.member(PoxCondition, "a PoX condition"))
 
 
-def refuse_untyped_depth(value: Value) -> None:
-    """Refuse a value that is deeper than a transaction can hold."""
-    if value.depth > MAX_UNTYPED_DEPTH:
-        raise EncodeError("a value", f"it is nested deeper than the {MAX_UNTYPED_DEPTH} levels of a transaction")
-
-
-def _refuse_amount(amount: int) -> None:
-    if not 0 <= amount <= _U64_MAX:
-        raise EncodeError("an amount", "it is not one of 0 to 2^64 - 1")
-
-
 def _head(kind: _Kind, holder: Holder) -> bytes:
     match holder:
         case Origin():
@@ -230,7 +216,7 @@ def _head(kind: _Kind, holder: Holder) -> bytes:
 
 
 def _amount(condition: Condition, amount: int) -> bytes:
-    return bytes((condition,)) + amount.to_bytes(8, "big")
+    return bytes((condition,)) + encode_u64(amount)
 
 
 def _read_holder(reader: Reader) -> Holder:

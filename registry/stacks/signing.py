@@ -18,6 +18,7 @@ from registry.stacks.authorization import (
 )
 from registry.stacks.errors import EncodeError, SignatureError
 from registry.stacks.hashes import sha512_256
+from registry.stacks.integers import encode_u64
 from registry.stacks.keys import PrivateKey, encode_key, key_address, key_hash, recover_key, script_hash
 from registry.stacks.wire import Transaction
 
@@ -70,7 +71,7 @@ def initial_sighash(transaction: Transaction) -> bytes:
 
 def presign_sighash(start: bytes, auth_type: AuthType, signer: SingleSig | MultiSig) -> bytes:
     """The hash that is signed. An origin signs as STANDARD also when it is sponsored."""
-    return sha512_256(start + bytes((auth_type,)) + signer.fee.to_bytes(8, "big") + signer.nonce.to_bytes(8, "big"))
+    return sha512_256(start + bytes((auth_type,)) + encode_u64(signer.fee) + encode_u64(signer.nonce))
 
 
 def _sign_condition(condition: SingleSig, start: bytes, auth_type: AuthType, key: PrivateKey) -> SingleSig:

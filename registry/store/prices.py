@@ -26,12 +26,14 @@ class PriceMissingError(Alarm):
 
 def add(session: Session, aggregate: Aggregate) -> int:
     """Keep an aggregate with every quote it came from; answer its id."""
-    snapshot = aggregate.to_json()
+    kept = aggregate.to_json()
     row = PriceRow(
         pair=aggregate.pair,
         price=aggregate.price,
+        observed_at=aggregate.observed_at,
         fetched_at=aggregate.fetched_from,
-        observations=snapshot["sources"],  # type: ignore[arg-type] # a list by the aggregate's own word
+        observations=kept["sources"],
+        failures=kept["failures"],
     )
     session.add(row)
     session.flush()

@@ -175,15 +175,20 @@ class ParametersRow(SQLModel, table=True):
 
 
 class PriceRow(SQLModel, table=True):
-    """An aggregate, with every observation that it came from and why some were left out."""
+    """An aggregate, with every observation that it came from and why some were left out.
+
+    `observed_at` is the oldest time that a venue gave, `fetched_at` when the first one was asked.
+    """
 
     __tablename__ = "prices"
 
     id: int | None = _big(default=None, primary_key=True)
     pair: str
     price: int = _big()
+    observed_at: datetime = _timestamp()
     fetched_at: datetime = _timestamp()
     observations: list[dict[str, Any]] = _json()
+    failures: dict[str, str] = _json()
 
     __table_args__ = (Index("prices_by_pair", "pair", "fetched_at"), *_positive("price"))
 

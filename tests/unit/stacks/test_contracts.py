@@ -46,7 +46,6 @@ from registry.stacks.wire import (
 )
 
 DEPLOYER = "ST3N5PYTXQD3C2EQBGEY10GAZVS566MPMSSW0EG69"
-OWNER = Principal("ST1V0E6135062YQ0JWDERD788R89E2BC98Q4ANYBK")
 CONTRACTS = Contracts(
     registry=Principal(f"{DEPLOYER}.policy-registry"),
     pool=Principal(f"{DEPLOYER}.liquidity-pool"),

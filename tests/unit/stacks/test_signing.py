@@ -22,9 +22,12 @@ from registry.stacks.wire import (
     AWAITED_SPONSOR,
     MAINNET,
     TESTNET,
+    AuthField,
     AuthType,
     ContractCall,
+    FieldKind,
     HashMode,
+    KeyEncoding,
     MultiSig,
     SingleSig,
     Transaction,
@@ -102,6 +105,15 @@ def test_a_false_signature_among_several_is_found(vector: dict[str, Any]) -> Non
 def test_an_account_of_several_keys_cannot_be_signed_for_with_one() -> None:
     with pytest.raises(EncodeError, match="an account of several keys"):
         sign(decoded(MULTISIG["transactions"][0]), KEY)
+
+
+def test_a_key_off_the_curve_is_in_no_account() -> None:
+    transaction = decoded(MULTISIG["transactions"][0])
+    assert isinstance(transaction.origin, MultiSig)
+    off_the_curve = AuthField(kind=FieldKind.KEY_COMPRESSED, data=b"\x02" + b"\xff" * 32)
+    origin = replace(transaction.origin, fields=(*transaction.origin.fields[:2], off_the_curve))
+    with pytest.raises(SignatureError, match="it is not on the curve"):
+        verify(replace(transaction, origin=origin))
 
 
 def test_no_account_needs_no_signature() -> None:
@@ -226,6 +238,12 @@ def test_what_is_no_private_key_is_refused_without_being_shown(text: str) -> Non
     assert text == "" or text not in str(error)
     assert error is not None
     assert error.__context__ is None or error.__suppress_context__
+
+
+@pytest.mark.parametrize("length", [0, 31, 33])
+def test_a_secret_has_32_bytes(length: int) -> None:
+    with pytest.raises(DecodeError, match=f"it has {length} bytes, not 32"):
+        PrivateKey(b"\x01".rjust(length, b"\0") if length else b"", KeyEncoding.COMPRESSED)
 
 
 def test_a_private_key_never_shows_itself() -> None:

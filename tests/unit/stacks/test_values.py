@@ -100,6 +100,11 @@ def test_a_tuple_gives_its_fields_by_name() -> None:
         fields["policy"]
 
 
+def test_a_list_gives_its_items_in_order() -> None:
+    assert tuple(List([UInt(2), UInt(1)])) == (UInt(2), UInt(1))
+    assert len(List([UInt(2), UInt(1)])) == 2
+
+
 def test_depth_counts_the_deepest_branch() -> None:
     assert List([]).depth == 1
     assert List([UInt(1), Some(Some(UInt(1)))]).depth == 4

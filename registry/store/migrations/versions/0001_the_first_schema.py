@@ -61,8 +61,10 @@ def upgrade() -> None:
         sa.Column("id", sa.BigInteger(), nullable=False),
         sa.Column("pair", sa.String(), nullable=False),
         sa.Column("price", sa.BigInteger(), nullable=False),
+        sa.Column("observed_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("fetched_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("observations", JSONB(), nullable=False),
+        sa.Column("failures", JSONB(), nullable=False),
         sa.CheckConstraint("price > 0", name="price_positive"),
         sa.PrimaryKeyConstraint("id"),
     )
