@@ -1,0 +1,107 @@
+"""What start-up refuses, and that what ships is not refused."""
+
+from typing import Any
+
+import pytest
+
+import beat_schedule
+from registry.settings import Settings
+from workers.rules import CHAIN, DEFAULT, QUEUES, SIGNING, UnsafeConfiguration, broken_rules, misplaced_keys, require
+
+
+@pytest.fixture
+def conf() -> dict[str, Any]:
+    from workers.app import app  # noqa: PLC0415 - it reads the settings that the environment fixture makes
+
+    return dict(app.conf)
+
+
+def test_the_configuration_that_ships_breaks_no_rule(conf: dict[str, Any]) -> None:
+    assert broken_rules(conf) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"task_time_limit": 301}, "half the visibility timeout"),
+        ({"task_soft_time_limit": 90}, "soft time limit"),
+        ({"task_acks_late": False}, "acks_late"),
+        ({"task_reject_on_worker_lost": False}, "reject_on_worker_lost"),
+        ({"accept_content": ["json", "pickle"]}, "JSON"),
+        ({"result_accept_content": ["pickle"]}, "JSON"),
+        ({"result_serializer": "pickle"}, "JSON"),
+        ({"event_serializer": "pickle"}, "JSON"),
+        ({"worker_prefetch_multiplier": 4}, "prefetch"),
+        ({"task_store_errors_even_if_ignored": False}, "refusal"),
+    ],
+)
+def test_start_up_says_which_rule_is_broken_and_why(conf: dict[str, Any], change: dict[str, Any], reason: str) -> None:
+    (sentence,) = broken_rules({**conf, **change})
+    assert reason in sentence
+    with pytest.raises(UnsafeConfiguration, match="will not start"):
+        require([sentence])
+
+
+def test_only_the_process_that_signs_may_be_given_a_key(environment: pytest.MonkeyPatch, settings: Settings) -> None:
+    assert misplaced_keys(settings, [CHAIN, DEFAULT]) == []
+    assert len(misplaced_keys(settings, [SIGNING])) == 2
+    environment.setenv("REGISTRY_QUOTE_KEY_FILE", "/nowhere/quote.key")
+    environment.setenv("REGISTRY_BACKEND_KEY_FILE", "/nowhere/backend.key")
+    assert misplaced_keys(Settings(), [SIGNING]) == []
+    assert misplaced_keys(Settings(), QUEUES) == []
+    for queues in ([CHAIN], [DEFAULT], []):
+        assert len(misplaced_keys(Settings(), queues)) == 2
+
+
+def test_secrets_are_not_shown_by_the_settings(settings: Settings) -> None:
+    assert "hidden" not in repr(settings)
+    assert "hidden" not in str(settings.model_dump())
+
+
+def test_every_scheduled_task_exists_and_is_routed_to_a_queue_that_exists(conf: dict[str, Any]) -> None:
+    from workers.app import app  # noqa: PLC0415 - as above
+
+    app.loader.import_default_modules()
+    for entry in beat_schedule.SCHEDULE:
+        assert entry.task in app.tasks
+        assert 0 < entry.expires <= entry.seconds
+    assert {route["queue"] for route in conf["task_routes"].values()} < set(QUEUES)
+    assert set(conf["task_routes"]) < set(app.tasks)
+
+
+def test_the_two_tasks_that_need_a_key_are_the_ones_on_the_signing_queue(conf: dict[str, Any]) -> None:
+    signing = {name for name, route in conf["task_routes"].items() if route["queue"] == SIGNING}
+    assert signing == {"policies.prepare_creation", "transactions.sign_and_broadcast"}
+
+
+def test_every_ordered_task_has_its_name() -> None:
+    from workers.app import app  # noqa: PLC0415 - as above
+
+    app.loader.import_default_modules()
+    ours = {name for name in app.tasks if not name.startswith("celery.")}
+    assert ours == {
+        "policies.request_creation",
+        "policies.report_creation_tx",
+        "policies.request_activation",
+        "policies.handle_on_chain_event",
+        "policies.list_by_owner",
+        "policies.get_by_id",
+        "policies.list_expiring_between",
+        "policies.list_active_by_tier",
+        "policies.get_platform_stats",
+        "prices.fetch",
+        "premiums.quote",
+        "pool.check_capacity",
+        "policies.record_attempt",
+        "policies.prepare_creation",
+        "policies.begin_settlement",
+        "policies.begin_expiration",
+        "transactions.sign_and_broadcast",
+        "transactions.monitor",
+        "transactions.poll",
+        "chain.follow",
+        "policies.sync_status",
+        "policies.advance",
+        "policies.sweep_expirations",
+        "policies.expire_quotes",
+    }

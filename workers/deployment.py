@@ -1,0 +1,125 @@
+"""The contracts on a devnet: deployed, told who may do what, and given a pool that can pay."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from registry.domain.errors import RegistryError
+from registry.domain.units import BaseUnits, MicroStx, Principal, Sats, Token
+from registry.stacks.clarity import StringAscii, UInt, Value, parse_principal
+from registry.stacks.network import TESTNET
+from registry.stacks.node import Accepted, ChainStatus, StacksNode, TxId
+from registry.stacks.principals import ContractPrincipal
+from registry.stacks.signing import PrivateKey, sign
+from registry.stacks.wire import ContractCall, Payload, PostConditionMode, SmartContract, Transaction
+from workers.devnet import Devnet
+from workers.local import CHECKOUT
+from workers.wallets import Wallet
+
+SOURCES = CHECKOUT / "contracts"
+NAMES = ("sip-010-trait", "sbtc-token", "policy-registry", "liquidity-pool")
+CLARITY_VERSION = 3
+FEE_PER_BYTE = 2
+
+POCKET_MONEY = MicroStx(100_000 * 10**6)
+POOL: dict[Token, BaseUnits] = {Token.STX: BaseUnits(2_000_000 * 10**6), Token.SBTC: BaseUnits(100 * 10**8)}
+PURSE = Sats(10**8)
+
+
+class DeploymentFailed(RegistryError):
+    """A transaction of the set-up did nothing."""
+
+    code = "deployment_failed"
+    sentence = "{what} was not done: {reason}"
+    remedy = "look at the devnet's log"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cast:
+    """Who takes part besides the owners of policies, each with a key made for this run."""
+
+    deployer: Wallet = field(default_factory=lambda: Wallet(name="deployer"))
+    backend: Wallet = field(default_factory=lambda: Wallet(name="backend"))
+    quote_signer: Wallet = field(default_factory=lambda: Wallet(name="quote-signer"))
+    treasury: Wallet = field(default_factory=lambda: Wallet(name="treasury"))
+    provider: Wallet = field(default_factory=lambda: Wallet(name="provider"))
+
+    def contract(self, name: str) -> Principal:
+        """Where a contract of ours stands once it is deployed."""
+        return Principal(f"{self.deployer.address}.{name}")
+
+
+class Account:
+    """A key that spends: signs one transaction after another and sends it."""
+
+    def __init__(self, wallet: Wallet, node: StacksNode) -> None:
+        self._key = PrivateKey.from_hex(wallet.key)
+        self._node = node
+        self._nonce = node.account(wallet.address).nonce
+
+    def send(self, what: str, payload: Payload) -> TxId:
+        """Send one transaction that may move what it likes; `what` names it when it fails."""
+        fee = FEE_PER_BYTE * (len(payload.encode()) + 200)
+        unsigned = Transaction(
+            network=TESTNET,
+            origin=self._key.spend(nonce=self._nonce, fee=fee),
+            post_condition_mode=PostConditionMode.ALLOW,
+            payload=payload,
+        )
+        answer = self._node.broadcast(sign(unsigned, self._key).encode())
+        if not isinstance(answer, Accepted):
+            raise DeploymentFailed(what=what, reason=f"{answer.reason} {answer.message}")
+        self._nonce += 1
+        return answer.txid
+
+    def call(self, contract: Principal, function: str, *arguments: Value) -> TxId:
+        """Call a function of a contract."""
+        payload = ContractCall(contract=ContractPrincipal.parse(contract), function=function, arguments=arguments)
+        return self.send(f"{contract} {function}", payload)
+
+
+def deploy(cast: Cast, owners: Sequence[Wallet], *, devnet: Devnet, node: StacksNode) -> None:
+    """Deploy the contracts, name backend, quote signer and treasury, fund everyone, and fill both pools."""
+    for wallet in (cast.deployer, cast.backend, *owners):
+        devnet.mint(wallet.address, POCKET_MONEY)
+    devnet.mint(cast.provider.address, MicroStx(POCKET_MONEY + POOL[Token.STX]))
+    deployer = Account(cast.deployer, node)
+    _done([deployer.send(name, _contract(SOURCES / f"{name}.clar")) for name in NAMES], devnet=devnet, node=node)
+    _done([*_appoint(cast, deployer), *_mint(cast, owners, deployer)], devnet=devnet, node=node)
+    provider = Account(cast.provider, node)
+    deposits = [
+        provider.call(cast.contract("liquidity-pool"), "deposit", StringAscii(token.value), UInt(amount))
+        for token, amount in POOL.items()
+    ]
+    _done(deposits, devnet=devnet, node=node)
+
+
+def _contract(source: Path) -> SmartContract:
+    return SmartContract(name=source.stem, code=source.read_text(encoding="ascii"), clarity_version=CLARITY_VERSION)
+
+
+def _appoint(cast: Cast, deployer: Account) -> list[TxId]:
+    registry, pool = cast.contract("policy-registry"), cast.contract("liquidity-pool")
+    return [
+        deployer.call(registry, "set-backend-principal", parse_principal(cast.backend.address)),
+        deployer.call(pool, "set-quote-signer", parse_principal(cast.quote_signer.address)),
+        deployer.call(pool, "set-treasury", parse_principal(cast.treasury.address)),
+    ]
+
+
+def _mint(cast: Cast, owners: Sequence[Wallet], deployer: Account) -> list[TxId]:
+    sbtc = cast.contract("sbtc-token")
+    shares = {cast.provider: int(POOL[Token.SBTC]), **dict.fromkeys(owners, int(PURSE))}
+    return [
+        deployer.call(sbtc, "mint", UInt(amount), parse_principal(wallet.address)) for wallet, amount in shares.items()
+    ]
+
+
+def _done(txids: Sequence[TxId], *, devnet: Devnet, node: StacksNode) -> None:
+    """Seal a block and see that every one of these transactions did what it should."""
+    devnet.mine()
+    for txid in txids:
+        seen = node.transaction(txid)
+        if seen is None or seen.status is not ChainStatus.SUCCESS:
+            status = seen.status if seen else "not in the block"
+            raise DeploymentFailed(what=f"transaction {txid}", reason=str(status))
