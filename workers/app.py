@@ -7,7 +7,7 @@ from celery.signals import beat_init, celeryd_init, setup_logging
 
 from registry.settings import Settings
 from workers import logs
-from workers.rules import QUEUES, broken_rules, misplaced_keys, require
+from workers.rules import QUEUES, UnsafeConfiguration, broken_rules, misplaced_keys, require
 from workers.task import RegistryTask
 
 app = Celery("registry", task_cls=RegistryTask)
@@ -19,17 +19,25 @@ def _set_up_logging(**_: Any) -> None:  # noqa: ANN401 - a signal's arguments ar
     logs.set_up(as_json=Settings().log_json)
 
 
+def _refuse_for(reasons: list[str]) -> None:
+    """End the process: Celery would log whatever else a signal's receiver raises, and go on."""
+    try:
+        require(reasons)
+    except UnsafeConfiguration as error:
+        raise SystemExit(str(error)) from None
+
+
 @celeryd_init.connect
 def _check_worker(conf: Any, options: dict[str, Any], **_: Any) -> None:  # noqa: ANN401 - as above
     chosen = options.get("queues") or QUEUES
     queues = chosen.split(",") if isinstance(chosen, str) else list(chosen)
-    require(broken_rules(conf) + misplaced_keys(Settings(), queues))
+    _refuse_for(broken_rules(conf) + misplaced_keys(Settings(), queues))
 
 
 @beat_init.connect
 def _start_at_once(sender: Any, **_: Any) -> None:  # noqa: ANN401 - as above
     """Enqueue every entry once at start: after a pause nothing waits for its first interval."""
-    require(broken_rules(app.conf) + misplaced_keys(Settings(), ()))
+    _refuse_for(broken_rules(app.conf) + misplaced_keys(Settings(), ()))
     scheduler = sender.scheduler
     for entry in scheduler.schedule.values():
         scheduler.apply_async(entry, producer=scheduler.producer, advance=False)

@@ -37,9 +37,14 @@ RICH = 10**14
 DEPOSITS = {Token.STX: 10**13, Token.SBTC: 100 * 10**8}
 
 
+def new_hex() -> str:
+    """A compressed key that nobody else has, as a key file holds it."""
+    return secrets.token_hex(32) + "01"
+
+
 def new_key() -> PrivateKey:
     """A compressed key that nobody else has."""
-    return PrivateKey.from_hex(secrets.token_hex(32) + "01")
+    return PrivateKey.from_hex(new_hex())
 
 
 @dataclass
@@ -49,9 +54,17 @@ class Chain:
     url: str
     node: HttpNode
     deployer: PrivateKey = field(default_factory=new_key)
-    backend: PrivateKey = field(default_factory=new_key)
-    quote_key: PrivateKey = field(default_factory=new_key)
+    backend_hex: str = field(default_factory=new_hex)
+    quote_hex: str = field(default_factory=new_hex)
     nonces: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def backend(self) -> PrivateKey:
+        return PrivateKey.from_hex(self.backend_hex)
+
+    @property
+    def quote_key(self) -> PrivateKey:
+        return PrivateKey.from_hex(self.quote_hex)
 
     @property
     def contracts(self) -> Contracts:

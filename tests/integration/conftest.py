@@ -4,6 +4,7 @@ import itertools
 import json
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from sqlalchemy import create_engine, make_url, text
@@ -45,15 +46,22 @@ def template(postgres: str) -> str:
     return TEMPLATE
 
 
+@contextmanager
+def make_database(postgres: str, template: str) -> Iterator[str]:
+    """Copy the template; give the copy's URL, and drop it afterwards."""
+    name = f"test_{next(_NUMBERS)}"
+    _run(postgres, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
+    yield _url_of(postgres, name)
+    _run(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+
+
 @pytest.fixture
 def database(postgres: str, template: str) -> Iterator[Database]:
     """An empty, migrated database of the test's own."""
-    name = f"test_{next(_NUMBERS)}"
-    _run(postgres, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
-    own = Database(_url_of(postgres, name))
-    yield own
-    own.close()
-    _run(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+    with make_database(postgres, template) as url:
+        own = Database(url)
+        yield own
+        own.close()
 
 
 @pytest.fixture(scope="session")
