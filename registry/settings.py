@@ -28,7 +28,6 @@ class Settings(BaseSettings):
     pool_contract: str
     sbtc_contract: str
 
-    backend_principal: str
     backend_key_file: Path | None = None
     quote_key_file: Path | None = None
 

@@ -4,6 +4,9 @@ from dataclasses import dataclass, replace
 
 from registry.domain.units import BaseUnits, BurnHeight, Token, ceil_div, floor_div
 
+LONGEST_EARNING = 52_560
+"""Blocks over which the contract lets a premium be earned at most: a year, however late the policy ends."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolBook:
@@ -43,7 +46,7 @@ class PoolBook:
         book = self.at(height)
         unearned = book.unearned + premium
         left = max(book.until - height, 0)
-        weighted = book.unearned * left + premium * (expiration - height)
+        weighted = book.unearned * left + premium * min(expiration - height, LONGEST_EARNING)
         return replace(
             book,
             locked=book.locked + collateral,

@@ -79,7 +79,6 @@ def stack(
         "REGISTRY_REGISTRY_CONTRACT": own_chain.contracts.registry,
         "REGISTRY_POOL_CONTRACT": own_chain.contracts.pool,
         "REGISTRY_SBTC_CONTRACT": own_chain.contracts.sbtc,
-        "REGISTRY_BACKEND_PRINCIPAL": own_chain.backend.address(TESTNET),
         "REGISTRY_SCHEDULE_SECONDS": json.dumps(SCHEDULE),
         "REGISTRY_SOFT_SHUTDOWN_SECONDS": "2",
     }

@@ -13,7 +13,6 @@ ENVIRONMENT = {
     "REGISTRY_REGISTRY_CONTRACT": f"{ADDRESS}.policy-registry",
     "REGISTRY_POOL_CONTRACT": f"{ADDRESS}.liquidity-pool",
     "REGISTRY_SBTC_CONTRACT": f"{ADDRESS}.sbtc-token",
-    "REGISTRY_BACKEND_PRINCIPAL": ADDRESS,
 }
 
 
