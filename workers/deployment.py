@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from registry.domain.errors import RegistryError
-from registry.domain.units import BaseUnits, MicroStx, Principal, Sats, Token
+from registry.domain.units import BaseUnits, MicroStx, Principal, Sats, Token, TxId
 from registry.stacks.clarity import StringAscii, UInt, Value, parse_principal
 from registry.stacks.network import TESTNET
-from registry.stacks.node import Accepted, ChainStatus, StacksNode, TxId
+from registry.stacks.node import Accepted, ChainStatus, StacksNode
 from registry.stacks.principals import ContractPrincipal
 from registry.stacks.signing import PrivateKey, sign
 from registry.stacks.wire import ContractCall, Payload, PostConditionMode, SmartContract, Transaction
@@ -55,7 +55,7 @@ class Account:
     def __init__(self, wallet: Wallet, node: StacksNode) -> None:
         self._key = PrivateKey.from_hex(wallet.key)
         self._node = node
-        self._nonce = node.account(wallet.address).nonce
+        self._nonce: int = node.account(wallet.address).nonce
 
     def send(self, what: str, payload: Payload) -> TxId:
         """Send one transaction that may move what it likes; `what` names it when it fails."""

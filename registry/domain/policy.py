@@ -105,9 +105,10 @@ class Purchase:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FinalStatus:
-    """A `policy-status-updated` of this policy in a canonical block."""
+    """How the pool ended this policy, paid or released, in a canonical block."""
 
     status: OnChainStatus
+    block: BlockHash
     height: BurnHeight
 
 
@@ -115,7 +116,8 @@ class FinalStatus:
 class PolicyFacts:
     """What is known of one policy, from its row and from the canonical blocks that have been applied.
 
-    `recorded_block` is the block whose purchase the row was confirmed from; None before that.
+    `recorded_block` is the block whose purchase the row was confirmed from, `recorded_end` the one of its payout
+    or release; None before that.
     """
 
     id: UUID
@@ -127,6 +129,7 @@ class PolicyFacts:
     request_open: bool = False
     settlement_pinned: bool = False
     recorded_block: BlockHash | None = None
+    recorded_end: BlockHash | None = None
     purchase: Purchase | None = None
     final: FinalStatus | None = None
 
@@ -179,6 +182,10 @@ _TO_FINAL: Mapping[OnChainStatus, Mapping[PolicyStatus, Edge]] = MappingProxyTyp
     }
 )
 _UNDONE = MappingProxyType({_S.SETTLED: Edge.PAYOUT_ORPHANED, _S.EXPIRED: Edge.RELEASE_ORPHANED})
+_FAILED = MappingProxyType({_S.SETTLING: Edge.SETTLEMENT_FAILED, _S.EXPIRING: Edge.EXPIRATION_FAILED})
+_RESUMED = MappingProxyType(
+    {_S.FAILED_SETTLEMENT: Edge.SETTLEMENT_RESUMED, _S.FAILED_EXPIRATION: Edge.EXPIRATION_RESUMED}
+)
 
 
 def chain_edge(policy: PolicyFacts, *, height: ChainHeight) -> Edge | None:
@@ -190,7 +197,7 @@ def chain_edge(policy: PolicyFacts, *, height: ChainHeight) -> Edge | None:
         policy.purchase is None or policy.purchase.block != policy.recorded_block
     ):
         return _ORPHANED.get(policy.status)
-    if policy.status in _UNDONE and policy.final is None:
+    if policy.status in _UNDONE and (policy.final is None or policy.final.block != policy.recorded_end):
         return _UNDONE[policy.status]
     if policy.purchase is None or policy.purchase.height > height.confirmed:
         return None
@@ -202,12 +209,27 @@ def chain_edge(policy: PolicyFacts, *, height: ChainHeight) -> Edge | None:
 
 
 def failure_edge(policy: PolicyFacts, transactions: Sequence[TransactionFacts]) -> Edge | None:
-    """Find the edge that a confirmed failure of our own latest transaction moves this policy along."""
-    latest = transactions[-1] if transactions else None
-    if latest is None or not latest.refused_for_good:
+    """Find the edge that our own latest transaction asks for: its confirmed failure, or a fork's undoing of that."""
+    if not transactions:
         return None
-    failures = {_S.SETTLING: Edge.SETTLEMENT_FAILED, _S.EXPIRING: Edge.EXPIRATION_FAILED}
-    return failures.get(policy.status)
+    latest = transactions[-1]
+    if latest.refused_for_good:
+        return _FAILED.get(policy.status)
+    return _RESUMED.get(policy.status) if latest.is_open else None
+
+
+def may_sign(policy: PolicyFacts, transactions: Sequence[TransactionFacts], *, height: ChainHeight) -> bool:
+    """Whether a new transaction of ours may name this policy: its purchase is final, and nothing else ends it."""
+    if policy.purchase is None or policy.purchase.height > height.final or policy.final is not None:
+        return False
+    latest = transactions[-1] if transactions else None
+    if latest is not None and (latest.refused_for_good or latest.over_elsewhere):
+        return False
+    if any(each.is_open for each in transactions):
+        return False
+    if policy.status is _S.EXPIRING:
+        return is_due(policy, height=height)
+    return policy.status is _S.SETTLING and policy.settlement_pinned
 
 
 def next_step(
@@ -263,9 +285,4 @@ def _step_of_moving(
             return Step(kind=StepKind.SIGN_AND_BROADCAST, transaction_id=pending.id)
         look = pending.look_at is None or pending.look_at <= now
         return Step(kind=StepKind.MONITOR, transaction_id=pending.id) if look else None
-    if transactions and transactions[-1].over_elsewhere:
-        return None
-    named_for_good = policy.purchase is not None and policy.purchase.height <= height.final
-    if not named_for_good or policy.final is not None:
-        return None
-    return Step(kind=StepKind.SIGN_AND_BROADCAST)
+    return Step(kind=StepKind.SIGN_AND_BROADCAST) if may_sign(policy, transactions, height=height) else None

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from registry.domain.height import ChainHeight
-from registry.domain.policy import ExerciseStyle, PolicyFacts, PolicyStatus
+from registry.domain.height import ChainHeight, Depths
+from registry.domain.policy import ExerciseStyle, PolicyFacts, PolicyStatus, may_sign
 from registry.domain.transaction import TransactionFacts
 from registry.domain.units import BurnHeight
 
@@ -26,18 +26,36 @@ def next_look(
     now: datetime,
     pause: timedelta,
 ) -> Look:
-    """Say when `next_step` may answer differently, given that it answers None at this height and time."""
+    """Say when `next_step` may answer differently, given that it answers None at this height and time.
+
+    An American policy that runs out is left to the sweep, which takes many in one transaction.
+    """
     to_confirm, to_finalise = height.tip - height.confirmed, height.tip - height.final
     match policy.status:
-        case PolicyStatus.PENDING_CREATION if policy.purchase is not None:
+        case PolicyStatus.PENDING_CREATION | PolicyStatus.FAILED_CREATION if policy.purchase is not None:
             return Look(height=BurnHeight(policy.purchase.height + to_confirm))
         case PolicyStatus.PENDING_CREATION if policy.valid_until_height is not None:
             return Look(height=BurnHeight(policy.valid_until_height + to_confirm + 1))
         case PolicyStatus.ACTIVE if policy.style is ExerciseStyle.EUROPEAN:
             return Look(height=BurnHeight(policy.expiration_height + to_confirm + 1))
         case PolicyStatus.SETTLING | PolicyStatus.EXPIRING:
-            if any(each.is_open for each in transactions):
-                return Look(at=now + pause)
-            if policy.purchase is not None and policy.purchase.height > height.final:
-                return Look(height=BurnHeight(policy.purchase.height + to_finalise))
+            pending = next((each for each in transactions if each.is_open), None)
+            if pending is not None:
+                return Look(at=max(now + pause, pending.look_at or now))
+            return _when_signed(policy, transactions, to_confirm=to_confirm, to_finalise=to_finalise)
     return Look()
+
+
+def _when_signed(
+    policy: PolicyFacts, transactions: Sequence[TransactionFacts], *, to_confirm: int, to_finalise: int
+) -> Look:
+    """The height from which on a transaction may be signed, if only height is missing."""
+    if policy.purchase is None:
+        return Look()
+    heights = [BurnHeight(policy.purchase.height + to_finalise)]
+    if policy.status is PolicyStatus.EXPIRING:
+        heights.append(BurnHeight(policy.expiration_height + to_confirm + 1))
+    depths = Depths(confirmed=to_confirm, final=to_finalise)
+    latest = max(heights)
+    signs = may_sign(policy, transactions, height=ChainHeight.at(latest, depths=depths))
+    return Look(height=latest) if signs else Look()

@@ -9,7 +9,7 @@ import structlog
 from sqlalchemy.orm import Session
 
 from registry.domain.height import ChainHeight
-from registry.domain.policy import PolicyStatus
+from registry.domain.policy import PolicyStatus, may_sign
 from registry.domain.transaction import Purpose, TransactionStatus
 from registry.domain.units import BaseUnits, MicroStx, Nonce, Principal, Token
 from registry.stacks.contracts import Call, Contracts, expire_policies, settle_policy
@@ -134,8 +134,10 @@ def _entries(session: Session, policy_ids: Sequence[UUID], *, height: ChainHeigh
     expiring: list[Entry] = []
     for policy_id in sorted(policy_ids):
         row = policies.lock(session, policy_id)
+        own = transactions.facts(session, policy_id)
         purchase = blocks.event_of(session, policy_id, "policy-purchased")
-        if purchase is None or purchase[1].burn_height > height.final or purchase[0].policy_id_on_chain is None:
+        signable = may_sign(policies.facts(session, row), own, height=height)
+        if not signable or purchase is None or purchase[0].policy_id_on_chain is None:
             continue
         on_chain = purchase[0].policy_id_on_chain
         if row.status_detailed == PolicyStatus.EXPIRING:

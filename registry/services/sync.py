@@ -106,6 +106,7 @@ _NOT_ENDED: Mapping[str, object] = MappingProxyType(
         "settlement_token": None,
         "settlement_timestamp": None,
         "tx_id_status_update": None,
+        "end_block": None,
     }
 )
 
@@ -163,6 +164,7 @@ def _paid(session: Session, contracts: Contracts, policy: PolicyRow) -> Change:
             "settlement_token": payout.token.value,
             "settlement_timestamp": block.time,
             "tx_id_status_update": event.tx_id,
+            "end_block": block.index_block_hash,
         },
     )
 
@@ -176,7 +178,11 @@ def _released(session: Session, contracts: Contracts, policy: PolicyRow) -> Chan
         cause="release confirmed",
         height=block.burn_height,
         tx_id=event.tx_id,
-        values={"status_on_chain": OnChainStatus.EXPIRED.value, "tx_id_status_update": event.tx_id},
+        values={
+            "status_on_chain": OnChainStatus.EXPIRED.value,
+            "tx_id_status_update": event.tx_id,
+            "end_block": block.index_block_hash,
+        },
     )
 
 

@@ -84,7 +84,10 @@ def final_status_of(session: Session, policy_id: UUID) -> FinalStatus | None:
     ):
         found = event_of(session, policy_id, name)
         if found is not None:
-            return FinalStatus(status=status, height=BurnHeight(found[1].burn_height))
+            block = found[1]
+            return FinalStatus(
+                status=status, block=BlockHash(block.index_block_hash), height=BurnHeight(block.burn_height)
+            )
     return None
 
 

@@ -185,6 +185,7 @@ def facts(session: Session, row: PolicyRow) -> PolicyFacts:
         request_open=request is not None,
         settlement_pinned=session.get(SettlementRow, row.id) is not None,
         recorded_block=None if row.creation_block is None else BlockHash(row.creation_block),
+        recorded_end=None if row.end_block is None else BlockHash(row.end_block),
         purchase=purchase_of(session, row.id),
         final=final_status_of(session, row.id),
     )

@@ -102,6 +102,7 @@ class PolicyRow(SQLModel, table=True):
     exercise_style: str = ExerciseStyle.AMERICAN
     parameters_id: int | None = Field(default=None, foreign_key="parameters.id")
     creation_block: str | None = None
+    end_block: str | None = None
     reported_tx_id: str | None = None
     next_look_at: datetime | None = _timestamp(default_factory=_now)
     next_look_height: int | None = _big(default=None)

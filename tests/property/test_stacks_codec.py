@@ -212,7 +212,7 @@ def mutated(data: bytes, seed: int) -> bytes:
     return bytes(changed)
 
 
-def decodes_only_what_encodes_back(data: bytes, decode: Any) -> bool:  # noqa: ANN401 - of values or transactions
+def decodes_only_what_encodes_back(data: bytes, decode: Any) -> bool:
     """Whether these are the bytes of something; anything but that or a refusal with a place fails the test."""
     try:
         decoded = decode(data)

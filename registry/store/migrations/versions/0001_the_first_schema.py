@@ -118,6 +118,7 @@ def upgrade() -> None:
         sa.Column("exercise_style", sa.String(), nullable=False),
         sa.Column("parameters_id", sa.Integer(), nullable=True),
         sa.Column("creation_block", sa.String(), nullable=True),
+        sa.Column("end_block", sa.String(), nullable=True),
         sa.Column("reported_tx_id", sa.String(), nullable=True),
         sa.Column("next_look_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("next_look_height", sa.BigInteger(), nullable=True),

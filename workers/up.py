@@ -1,0 +1,64 @@
+"""The stack without a story: it runs until it is interrupted, for services to use."""
+
+import contextlib
+import json
+import shlex
+import sys
+from pathlib import Path
+
+from workers.demo_display import Display
+from workers.demo_stack import Stack, start
+from workers.local import CHECKOUT
+from workers.ports import HeldPorts
+from workers.supervisor import Supervisor
+
+STATE = CHECKOUT / ".registry"
+
+
+def run(*, directory: Path | None, as_json: bool) -> None:
+    """Start the stack, say where everything is, and wait.
+
+    Raises:
+        Interrupted: it was told to stop, and everything has.
+        ProcessDied: a process of the stack has.
+    """
+    display = Display((), live=not as_json)
+    with contextlib.ExitStack() as held:
+        held.callback(display.close)
+        ports = held.enter_context(HeldPorts())
+        supervisor = held.enter_context(Supervisor(directory or STATE / "up", report=display.process))
+        display.open()
+        stack = start(supervisor, ports, owners=(), tell=display.phase)
+        display.phase("ready")
+        display.close()
+        _say(stack, logs=supervisor.directory / "logs", as_json=as_json)
+        supervisor.wait()
+
+
+def urls(stack: Stack) -> dict[str, str]:
+    """Name every address of the stack, with the passwords that it takes."""
+    servers = stack.foundations
+    return {
+        "database": servers.postgres.url(),
+        "broker": servers.valkey.url(0),
+        "results": servers.valkey.url(1),
+        "node and API": stack.devnet_url,
+        "devnet's admin": f"{stack.devnet_url}/devnet/status",
+        "price venues": stack.venue_url,
+        "Flower": stack.flower_url,
+        "Flower's user and password": f"registry {stack.flower_password}",
+    }
+
+
+def _say(stack: Stack, *, logs: Path, as_json: bool) -> None:
+    """Print where everything is and what a service needs to know, on stdout."""
+    if as_json:
+        said = {"urls": urls(stack), "environment": stack.environment(), "logs": str(logs)}
+        sys.stdout.write(json.dumps(said, indent=2) + "\n")
+        sys.stdout.flush()
+        return
+    width = max(map(len, urls(stack)))
+    lines = [f"{name:<{width}}  {url}" for name, url in {**urls(stack), "logs": str(logs)}.items()]
+    settings = [f"export {name}={shlex.quote(value)}" for name, value in stack.environment().items()]
+    sys.stdout.write("\n".join([*lines, "", "A service needs:", "", *settings, "", "Ctrl-C stops everything.", ""]))
+    sys.stdout.flush()
