@@ -130,7 +130,7 @@ function checkCall({ contractId, functionName }, payload, { contract }) {
   const isCalled = ({ name, access }) => name === functionName && access === 'public';
   if (!contractInterface.functions.some(isCalled)) throw new Rejected('NoSuchPublicFunction');
   try {
-    checkArguments(payload, contractInterface);
+    checkArguments(contractInterface, functionName, payload.functionArgs);
   } catch (error) {
     throw new Rejected('BadFunctionArgument', { message: error.message });
   }

@@ -2,10 +2,10 @@
 import { ClarityType, validateContractCall } from '@stacks/transactions';
 
 /** @throws Error that names the argument */
-export function checkArguments(payload, contractInterface) {
-  validateContractCall(payload, contractInterface);
-  const { args } = contractInterface.functions.find(({ name }) => name === payload.functionName.content);
-  payload.functionArgs.forEach((value, place) => {
+export function checkArguments(contractInterface, functionName, values) {
+  validateContractCall({ functionName: { content: functionName }, functionArgs: values }, contractInterface);
+  const { args } = contractInterface.functions.find(({ name }) => name === functionName);
+  values.forEach((value, place) => {
     if (!hasOnlyKnownKeys(value, args[place].type)) {
       throw new Error(`argument ${place + 1} (${args[place].name}) has a tuple with keys that its type lacks`);
     }

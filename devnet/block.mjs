@@ -7,7 +7,7 @@ const OK_TRUE = '0x0703';
 const ERR_NONE = '0x0809';
 
 /**
- * @param {{vm: object, start: object, burnBlocks: number, transactions: object[], exists: (contractId: string) => boolean}} job
+ * @param {{vm, start, burnBlocks: number, transactions: object[], exists: (contractId: string) => boolean}} job
  *   `start`: the image to build on; `burnBlocks`: how many come before the transactions
  * @returns what happened: [{transaction, status, result, vmError, events}], in order; a transaction of `transactions`
  *   that is missing cannot be mined now and waits

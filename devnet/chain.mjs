@@ -1,5 +1,5 @@
 /** The chain: canonical blocks, accounts and contracts as of its tip, and the states that it can go back to. */
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { admit } from './admission.mjs';
 import { runBlock } from './block.mjs';
 import { Ledger } from './ledger.mjs';
@@ -25,6 +25,8 @@ export class Chain {
   #contracts = new Map();
   #balances = new Map();
   #fork = 0;
+  /** Makes the hashes of this run its own: nobody may take a new chain for the one before. */
+  #run = randomBytes(16).toString('hex');
 
   /** @param {{epoch: string, transactionsPerBlock: number, snapshots: number}} settings */
   constructor(vm, settings) {
@@ -60,9 +62,11 @@ export class Chain {
     return this.#contracts.get(contractId);
   }
 
-  /** Takes a transaction into the mempool; one that is known already changes nothing.
+  /**
+   * Takes a transaction into the mempool; one that is known already changes nothing.
    * @returns its txid
-   * @throws Undecodable, Rejected */
+   * @throws Undecodable, Rejected
+   */
   submit(raw) {
     const txid = createHash('sha512-256').update(raw).digest('hex');
     if (this.find(txid) !== undefined) return txid;
@@ -85,7 +89,8 @@ export class Chain {
   /** A transaction that is pending or in a canonical block. */
   find(txid) {
     const transaction = this.#transactions.get(txid);
-    return transaction !== undefined && (transaction.block !== null || this.mempool.get(txid)) ? transaction : undefined;
+    const isThere = transaction?.block || this.mempool.get(txid);
+    return isThere ? transaction : undefined;
   }
 
   /** @param {number | string} heightOrHash block hash or index block hash, without 0x */
@@ -116,8 +121,10 @@ export class Chain {
     return this.#seal(outcomes, burnBlocks);
   }
 
-  /** Runs `read` on the VM at a block; undefined where that block or its state is not known.
-   * @param {string | null} indexHash null for the tip */
+  /**
+   * Runs `read` on the VM at a block; undefined where that block or its state is not known.
+   * @param {string | null} indexHash null for the tip
+   */
   readAt(indexHash, read) {
     const block = indexHash === null ? this.tip : this.#byIndexHash.get(indexHash);
     if (!block?.state) return undefined;
@@ -178,7 +185,9 @@ export class Chain {
 
   #seal(outcomes, burnBlocks) {
     const block = this.#header(outcomes, burnBlocks);
-    outcomes.forEach(({ transaction, ...happened }, index) => Object.assign(transaction, { block, index, ...happened }));
+    outcomes.forEach(({ transaction, ...happened }, index) =>
+      Object.assign(transaction, { block, index, ...happened }),
+    );
     this.#account(block.transactions);
     this.mempool.forget(block.transactions);
     for (const transaction of this.mempool.stale((principal) => this.nextNonce(principal))) {
@@ -202,7 +211,7 @@ export class Chain {
     const time = Math.max(now(), parent.time);
     const isNewTenure = burnBlocks > 0;
     const burnHeight = this.#vm.burnHeight;
-    const hash = digest(this.#fork, height, parent.indexHash, ...transactions.map(({ txid }) => txid));
+    const hash = digest(this.#run, this.#fork, height, parent.indexHash, ...transactions.map(({ txid }) => txid));
     return {
       height,
       hash,
@@ -212,7 +221,7 @@ export class Chain {
       time,
       tenureHeight: parent.tenureHeight + (isNewTenure ? 1 : 0),
       burnHeight,
-      burnHash: isNewTenure ? digest('burn', this.#fork, burnHeight) : parent.burnHash,
+      burnHash: isNewTenure ? digest('burn', this.#run, this.#fork, burnHeight) : parent.burnHash,
       burnTime: isNewTenure ? time : parent.burnTime,
       transactions,
       state: null,

@@ -2,9 +2,10 @@
 import { createHash } from 'node:crypto';
 import * as stacks from '@stacks/transactions';
 import { Rejected, TESTNET_CHAIN_ID } from './admission.mjs';
+import { checkArguments } from './arguments.mjs';
 import { HttpError, json, parseJson, text } from './http.mjs';
 import { Undecodable } from './transaction.mjs';
-import { ReadFailed } from './vm.mjs';
+import { decodeValue } from './values.mjs';
 
 const MICRO_STX_PER_BYTE = 1;
 /** Cheap, usual and hurried, as multiples of the least fee. */
@@ -20,7 +21,7 @@ export function addNodeApi(router, chain) {
   router.on('POST', '/v2/fees/transaction', ({ body }) => feeEstimate(chain, parseJson(body)));
   router.on('POST', '/v2/contracts/call-read/:address/:name/:function', (request) => callRead(chain, request));
   router.on('GET', '/v2/contracts/interface/:address/:name', ({ params: { address, name } }) =>
-    contractInterface(chain, `${address}.${name}`),
+    interfaceOf(chain, `${address}.${name}`),
   );
 }
 
@@ -148,17 +149,25 @@ function readJson(vm, contractInterface, { contractId, functionName, sender, arg
     return refused(`Unchecked(UndefinedFunction("${functionName}"))`);
   }
   if (called.access !== 'read_only') return refused('NotReadOnly');
+  const values = args.map(argument);
   try {
-    const values = args.map((hex) => Buffer.from(hex.replace(/^0x/, ''), 'hex'));
-    values.forEach((value) => stacks.Cl.deserialize(value.toString('hex')));
-    return { okay: true, result: vm.callReadOnly(contractId, functionName, values, sender.split('.')[0]) };
+    checkArguments(contractInterface, functionName, values);
+    const bytes = values.map((value) => stacks.serializeCVBytes(value));
+    return { okay: true, result: vm.callReadOnly(contractId, functionName, bytes, sender.split('.')[0]) };
   } catch (error) {
-    if (error instanceof ReadFailed) return refused(error.message);
+    return refused(error.message);
+  }
+}
+
+function argument(hex) {
+  try {
+    return decodeValue(hex);
+  } catch (error) {
     throw new HttpError(400, `Failed to decode an argument: ${error.message}`);
   }
 }
 
-function contractInterface(chain, contractId) {
+function interfaceOf(chain, contractId) {
   const found = chain.contract(contractId);
   return found === undefined ? text(404, 'No contract interface data found') : json(200, found);
 }

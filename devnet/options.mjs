@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { LOG_LEVELS } from './log.mjs';
 
 /** Epochs that the VM knows and that have Nakamoto blocks. */
-export const EPOCHS = ['3.0', '3.1', '3.2', '3.3', '3.4', '4.0'];
+const EPOCHS = ['3.0', '3.1', '3.2', '3.3', '3.4', '4.0'];
 
 const WHOLE_NUMBERS = {
   port: 0,

@@ -1,6 +1,7 @@
 /** A signed transaction: its bytes, what they say, and what has become of it. */
 import { createHash } from 'node:crypto';
 import * as stacks from '@stacks/transactions';
+import { requireAscii } from './values.mjs';
 
 const { AddressVersion, AuthType, PayloadType } = stacks;
 
@@ -43,6 +44,8 @@ export class Transaction {
     this.fee = stacks.getFee(auth);
     this.kind = KINDS.get(wire.payload.payloadType) ?? null;
     this.payload = summary(wire.payload, this.sender, raw);
+    /** A guarded transfer is invalid for every miner, for ever. */
+    this.minable = this.kind !== 'token_transfer' || wire.postConditions.values.length === 0;
   }
 
   /** Everything the bytes say; decoded anew each time, since keeping it would take ten times the memory. */
@@ -54,11 +57,6 @@ export class Transaction {
   get payer() {
     return this.sponsor?.address ?? this.sender;
   }
-
-  /** A guarded transfer is invalid for every miner, for ever. */
-  get minable() {
-    return this.kind !== 'token_transfer' || this.wire.postConditions.values.length === 0;
-  }
 }
 
 function decode(raw) {
@@ -66,6 +64,7 @@ function decode(raw) {
     const wire = stacks.deserializeTransaction(raw);
     // The library reads past the end and over the rest; a node does not.
     if (wire.serialize() !== raw.toString('hex')) throw new Error('the bytes are not those of what they say');
+    (wire.payload.functionArgs ?? []).forEach(requireAscii);
     return wire;
   } catch (error) {
     throw new Undecodable(`Failed to deserialize posted transaction: ${error.message}`);
@@ -73,7 +72,7 @@ function decode(raw) {
 }
 
 /** The testnet address of a spending condition. */
-export function addressOf(condition) {
+function addressOf(condition) {
   const version = stacks.addressHashModeToVersion(condition.hashMode, 'testnet');
   return stacks.addressToString(stacks.addressFromVersionHash(version, condition.signer));
 }

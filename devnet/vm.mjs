@@ -84,24 +84,28 @@ export class Vm {
     try {
       results = this.#muted(() => this.#session.mineBlock(groups.flatMap((calls) => [MARK, ...calls])));
     } catch (error) {
-      throw new VmThrew(this.#progressSince(before), messageOf(error));
+      const index = this.#progressSince(before);
+      if (index === -1) throw error; // not a single mark: these were no calls at all
+      throw new VmThrew(index, messageOf(error));
     }
     const parsed = results.map(parseResult);
     return groups.map((calls) => parsed.splice(0, calls.length + 1).slice(1));
   }
 
-  /** @returns hex of the value; the state is left as it was */
+  /** Only where the VM stands at an image. @returns hex of the value; the state is left as it was */
   callReadOnly(contractId, functionName, args, sender) {
     const call = new this.#wasm.CallFnArgs(contractId, functionName, args, sender);
     try {
       const answer = this.#muted(() => this.#session.callReadOnlyFn(call));
       const { result } = answer;
       answer.free();
+      call.free();
       return result;
     } catch (error) {
+      // Errors of Clarity are strings; anything else is a panic, after which the session answers nothing any more.
+      if (error instanceof Error) this.#snapshots.restore(this.#standing);
+      else call.free();
       throw new ReadFailed(messageOf(error));
-    } finally {
-      call.free();
     }
   }
 

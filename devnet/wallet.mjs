@@ -66,7 +66,8 @@ async function main(argv) {
     options: { node: { type: 'string' } },
     allowPositionals: true,
   });
-  const [command, file] = positionals[0] in BUILDERS || positionals[0] === 'address' ? positionals : ['call', ...positionals];
+  const [command, file] =
+    positionals[0] in BUILDERS || positionals[0] === 'address' ? positionals : ['call', ...positionals];
   const key = process.env.WALLET_KEY;
   if (!/^[0-9a-f]{64}(01)?$/i.test(key ?? '')) throw new Failure(BAD_USE, 'WALLET_KEY must be a private key in hex');
   if (command === 'address') return { address: stacks.getAddressFromPrivateKey(key, 'testnet') };

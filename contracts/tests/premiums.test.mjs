@@ -57,6 +57,17 @@ test("looking at the pool, or dealing with it often, does not change what is ear
   assert.deepEqual([pool.of("STX").assets, pool.of("STX").unearned], [100n * MILLION + 997n + 100n, 0n]);
 });
 
+test("the block in which the last premium is earned is a block like others", async () => {
+  const pool = await openPool({ deposit: 100n * MILLION });
+  sell(pool, 1_000n, 10);
+  pool.world.mineTo(pool.of("STX").until);
+
+  for (const count of [1n, 2n, 3n]) {
+    deposit(pool, 5_000n);
+    assert.deepEqual([pool.of("STX").assets, pool.of("STX").unearned], [100n * MILLION + 1_000n + 5_000n * count, 0n]);
+  }
+});
+
 test("premiums for different lives are earned until their mean end, weighted by amount", async () => {
   const pool = await openPool({ deposit: 100n * MILLION });
   const { height } = pool.world;

@@ -44,10 +44,18 @@ test('never more STX than numbers can tell apart, none for contracts, none for n
 
 test('orders that make no sense are 400', async () => {
   for (const [path, body] of [
-    ['mine', { blocks: 0 }], ['mine', { blocks: 1.5 }], ['burn', { blocks: -1 }], ['burn-ahead', {}],
-    ['clock', { block_ms: -1 }], ['clock', { burn_block_ms: 'x' }], ['reorg', {}], ['reorg', { depth: 99 }],
-    ['reorg', { depth: 1, transactions: 'lose' }], ['drop', { txid: '0x', status: 'lost' }],
-    ['prices', { 'BTC/USD': 'x' }], ['candles', { 'BTC/USD': [] }],
+    ['mine', { blocks: 0 }],
+    ['mine', { blocks: 1.5 }],
+    ['burn', { blocks: -1 }],
+    ['burn-ahead', {}],
+    ['clock', { block_ms: -1 }],
+    ['clock', { burn_block_ms: 'x' }],
+    ['reorg', {}],
+    ['reorg', { depth: 99 }],
+    ['reorg', { depth: 1, transactions: 'lose' }],
+    ['drop', { txid: '0x', status: 'lost' }],
+    ['prices', { 'BTC/USD': 'x' }],
+    ['candles', { 'BTC/USD': [] }],
   ]) {
     assert.equal(await refusal(`/devnet/${path}`, body), 400, path);
   }
@@ -57,8 +65,16 @@ test('orders that make no sense are 400', async () => {
 test('status tells tip, clock, prices and memory', async () => {
   const status = await devnet.get('/devnet/status');
   assert.deepEqual(Object.keys(status).sort(), [
-    'burn_ahead', 'burn_block_height', 'clock', 'epoch', 'height', 'index_block_hash', 'memory',
-    'pending_transactions', 'prices', 'uptime_s',
+    'burn_ahead',
+    'burn_block_height',
+    'clock',
+    'epoch',
+    'height',
+    'index_block_hash',
+    'memory',
+    'pending_transactions',
+    'prices',
+    'uptime_s',
   ]);
   assert.deepEqual(Object.keys(status.prices).sort(), ['binance', 'bitstamp', 'coinbase', 'kraken', 'pyth']);
   assert.ok(status.memory.rss > 0);
@@ -70,5 +86,8 @@ test('prices set by the admin show at the venues', async () => {
   assert.equal((await devnet.get('/venues/coinbase/products/STX-USD/ticker')).price, '1.8500');
   await devnet.post('/devnet/candles', { 'BTC/USD': ['44000', '44500'] });
   const rows = await devnet.get('/venues/coinbase/products/BTC-USD/candles?granularity=86400');
-  assert.deepEqual(rows.map(([, , , , close]) => close), [45000.5, 44500, 44000]);
+  assert.deepEqual(
+    rows.map(([, , , , close]) => close),
+    [45000.5, 44500, 44000],
+  );
 });

@@ -59,7 +59,10 @@ test('JSON with something else than hex is refused in plain text', async () => {
 });
 
 test('a mainnet transaction is BadTransactionVersion', async () => {
-  assert.deepEqual(await refusal(await put({ network: 'mainnet' })), { reason: 'BadTransactionVersion', data: undefined });
+  assert.deepEqual(await refusal(await put({ network: 'mainnet' })), {
+    reason: 'BadTransactionVersion',
+    data: undefined,
+  });
 });
 
 test('a changed signature, the high-S twin and another chain id are SignatureValidation', async () => {
@@ -73,7 +76,11 @@ test('a changed signature, the high-S twin and another chain id are SignatureVal
   const elsewhere = await unsigned();
   elsewhere.chainId = 0x80000001;
   new stacks.TransactionSigner(elsewhere).signOrigin(alice.key);
-  for (const [transaction, message] of [[tampered, /hash/i], [twin, /low-S/], [elsewhere, /chain ID/]]) {
+  for (const [transaction, message] of [
+    [tampered, /hash/i],
+    [twin, /low-S/],
+    [elsewhere, /chain ID/],
+  ]) {
     const { reason, data } = await refusal(transaction);
     assert.equal(reason, 'SignatureValidation');
     assert.match(data.message, message);
@@ -83,30 +90,39 @@ test('a changed signature, the high-S twin and another chain id are SignatureVal
 function unsigned() {
   const [contractAddress, contractName] = probe.split('.');
   return stacks.makeUnsignedContractCall({
-    contractAddress, contractName, functionName: 'put', functionArgs: [Cl.uint(1), Cl.uint(1)],
-    publicKey: stacks.privateKeyToPublic(alice.key), network: 'testnet', nonce: alice.nonce, fee: FEE,
+    contractAddress,
+    contractName,
+    functionName: 'put',
+    functionArgs: [Cl.uint(1), Cl.uint(1)],
+    publicKey: stacks.privateKeyToPublic(alice.key),
+    network: 'testnet',
+    nonce: alice.nonce,
+    fee: FEE,
   });
 }
 
 test('less than a micro-STX a byte is FeeTooLow', async () => {
   const size = (await put()).serializeBytes().length;
   assert.deepEqual(await refusal(await put({ fee: BigInt(size - 1) })), {
-    reason: 'FeeTooLow', data: { expected: size, actual: size - 1 },
+    reason: 'FeeTooLow',
+    data: { expected: size, actual: size - 1 },
   });
 });
 
 test('a used nonce is BadNonce', async () => {
   const used = await deployer.call(probe, 'put', [Cl.uint(1), Cl.uint(1)], { nonce: 0n });
   assert.deepEqual(await refusal(used), {
-    reason: 'BadNonce', data: { expected: 1, actual: 0, principal: deployer.address, is_origin: true },
+    reason: 'BadNonce',
+    data: { expected: 1, actual: 0, principal: deployer.address, is_origin: true },
   });
 });
 
-test('a sponsor\'s used nonce is BadNonce with is_origin false', async () => {
+test("a sponsor's used nonce is BadNonce with is_origin false", async () => {
   const transaction = await put({ sponsored: true, fee: 0n });
   const sponsor = { sponsorPrivateKey: deployer.key, fee: FEE, sponsorNonce: 0n, network: 'testnet' };
   assert.deepEqual(await refusal(await stacks.sponsorTransaction({ transaction, ...sponsor })), {
-    reason: 'BadNonce', data: { expected: 1, actual: 0, principal: deployer.address, is_origin: false },
+    reason: 'BadNonce',
+    data: { expected: 1, actual: 0, principal: deployer.address, is_origin: false },
   });
 });
 
@@ -125,11 +141,13 @@ test('a fee beyond the balance, and a transfer beyond balance less fee, are NotE
   const { balance } = await devnet.account(alice.address);
   const hex = (amount) => `0x${amount.toString(16).padStart(32, '0')}`;
   assert.deepEqual(await refusal(await put({ fee: balance + 1n })), {
-    reason: 'NotEnoughFunds', data: { expected: hex(balance + 1n), actual: hex(balance) },
+    reason: 'NotEnoughFunds',
+    data: { expected: hex(balance + 1n), actual: hex(balance) },
   });
   const transfer = await alice.transfer(bob.address, balance - FEE + 1n, { nonce: alice.nonce });
   assert.deepEqual(await refusal(transfer), {
-    reason: 'NotEnoughFunds', data: { expected: hex(balance + 1n), actual: hex(balance) },
+    reason: 'NotEnoughFunds',
+    data: { expected: hex(balance + 1n), actual: hex(balance) },
   });
 });
 
@@ -138,12 +156,13 @@ test('a call has to be of a public function of a contract that exists', async ()
   assert.deepEqual(await refusal(missing), { reason: 'NoSuchContract', data: undefined });
   for (const functionName of ['nothing', 'hidden', 'get-burn-height']) {
     assert.deepEqual(await refusal(await put({ functionName, functionArgs: [] })), {
-      reason: 'NoSuchPublicFunction', data: undefined,
+      reason: 'NoSuchPublicFunction',
+      data: undefined,
     });
   }
 });
 
-test('arguments have to be of the function\'s types to the last tuple key', async () => {
+test("arguments have to be of the function's types to the last tuple key", async () => {
   const terms = { amount: Cl.uint(1), kind: Cl.stringAscii('PUT') };
   const id = Cl.buffer(new Uint8Array(16));
   const bad = [
@@ -170,13 +189,16 @@ test('a contract cannot be deployed twice', async () => {
 test('a transfer needs another recipient, of this network, and an amount', async () => {
   const { nonce } = alice;
   assert.deepEqual(await refusal(await alice.transfer(alice.address, 1n, { nonce })), {
-    reason: 'TransferRecipientCannotEqualSender', data: { recipient: alice.address },
+    reason: 'TransferRecipientCannotEqualSender',
+    data: { recipient: alice.address },
   });
   assert.deepEqual(await refusal(await alice.transfer(bob.address, 0n, { nonce })), {
-    reason: 'TransferAmountMustBePositive', data: undefined,
+    reason: 'TransferAmountMustBePositive',
+    data: undefined,
   });
   assert.deepEqual(await refusal(await alice.transfer(MAINNET_ADDRESS, 1n, { nonce })), {
-    reason: 'BadAddressVersionByte', data: undefined,
+    reason: 'BadAddressVersionByte',
+    data: undefined,
   });
 });
 
@@ -211,7 +233,10 @@ test('the version is asked before the signature, the signature before the fee, t
   assert.equal((await refusal(await put(bad))).reason, 'FeeTooLow');
   const rich = { ...bad, fee: 10n ** 12n };
   assert.equal((await refusal(await put(rich))).reason, 'TooMuchChaining');
-  assert.equal((await refusal(await put({ ...rich, nonce: alice.nonce, functionName: 'nothing' }))).reason, 'NotEnoughFunds');
+  assert.equal(
+    (await refusal(await put({ ...rich, nonce: alice.nonce, functionName: 'nothing' }))).reason,
+    'NotEnoughFunds',
+  );
 });
 
 test('bytes that are known are accepted again and change nothing, pending or mined', async () => {
@@ -224,14 +249,19 @@ test('bytes that are known are accepted again and change nothing, pending or min
   await devnet.mine();
   const hex = Buffer.from(raw).toString('hex');
   assert.deepEqual(await devnet.request('/v2/transactions', { ...json, body: JSON.stringify({ tx: hex }) }), first);
-  assert.deepEqual(await devnet.request('/v2/transactions', { ...json, body: JSON.stringify({ tx: `0x${hex}` }) }), first);
+  assert.deepEqual(
+    await devnet.request('/v2/transactions', { ...json, body: JSON.stringify({ tx: `0x${hex}` }) }),
+    first,
+  );
   assert.equal((await devnet.account(alice.address)).nonce, Number(alice.nonce + 1n));
   alice.nonce += 1n;
 });
 
 test('a guarded transfer is let in but never mined', async () => {
   const guarded = await alice.transfer(bob.address, 1n, { nonce: alice.nonce });
-  guarded.postConditions = stacks.createLPList([stacks.postConditionToWire(Pc.principal(alice.address).willSendEq(1n).ustx())]);
+  guarded.postConditions = stacks.createLPList([
+    stacks.postConditionToWire(Pc.principal(alice.address).willSendEq(1n).ustx()),
+  ]);
   guarded.auth.spendingCondition.signature = stacks.emptyMessageSignature();
   new stacks.TransactionSigner(guarded).signOrigin(alice.key);
   const [txid] = await devnet.submit(guarded);

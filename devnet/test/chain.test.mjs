@@ -34,12 +34,19 @@ test('blocks are numbered one by one and linked by hash, burn heights rise with 
   await devnet.mine(2);
   await devnet.post('/devnet/burn', { blocks: 3 });
   const { results } = await devnet.get('/extended/v2/blocks?limit=4');
-  for (const [newer, older] of [[0, 1], [1, 2], [2, 3]].map((pair) => pair.map((place) => results[place]))) {
+  for (const [newer, older] of [
+    [0, 1],
+    [1, 2],
+    [2, 3],
+  ].map((pair) => pair.map((place) => results[place]))) {
     assert.equal(newer.height, older.height + 1);
     assert.equal(newer.parent_index_block_hash, older.index_block_hash);
     assert.equal(newer.parent_block_hash, older.hash);
   }
-  assert.deepEqual(results.map(({ burn_block_height: height }) => height - results[1].burn_block_height), [3, 0, 0, 0]);
+  assert.deepEqual(
+    results.map(({ burn_block_height: height }) => height - results[1].burn_block_height),
+    [3, 0, 0, 0],
+  );
   assert.notEqual(results[0].burn_block_hash, results[1].burn_block_hash);
   assert.equal(results[1].burn_block_hash, results[2].burn_block_hash);
 });
@@ -91,12 +98,16 @@ test('a tip that is unknown, orphaned or forgotten is 404', async () => {
     const path = `/v2/contracts/call-read/${address}/${name}/get-burn-height?tip=${tip}`;
     return (await devnet.request(path, { method: 'POST', body })).status;
   };
-  const { tip: { index_block_hash: orphan } } = await devnet.mine();
+  const {
+    tip: { index_block_hash: orphan },
+  } = await devnet.mine();
   assert.equal(await status(orphan), 200);
   await devnet.post('/devnet/reorg', { depth: 1 });
   assert.equal(await status(orphan), 404);
   assert.equal(await status('ab'.repeat(32)), 404);
-  const { tip: { index_block_hash: old } } = await devnet.mine();
+  const {
+    tip: { index_block_hash: old },
+  } = await devnet.mine();
   await devnet.mine(SNAPSHOTS - 1);
   assert.equal(await status(old), 200);
   await devnet.mine();
@@ -110,9 +121,12 @@ test('a reorganisation that keeps them gives the transactions back to the mempoo
   await devnet.mine();
   const [second] = await devnet.submit(await put(8, 81));
   const { tip: orphan } = await devnet.mine();
-  const before = await devnet.transaction(second);
+  const orphaned = await devnet.transaction(second);
   const answer = await devnet.post('/devnet/reorg', { depth: 2, transactions: 'keep' });
-  assert.deepEqual(answer.orphaned.map(({ height }) => height), [base.height + 2, base.height + 1]);
+  assert.deepEqual(
+    answer.orphaned.map(({ height }) => height),
+    [base.height + 2, base.height + 1],
+  );
   assert.deepEqual(answer.transactions, [second, first]);
   assert.equal(answer.tip.index_block_hash, base.index_block_hash);
   assert.equal((await devnet.transaction(second)).status, 'pending');
@@ -120,9 +134,9 @@ test('a reorganisation that keeps them gives the transactions back to the mempoo
   assert.deepEqual(await devnet.account(alice.address), { balance, nonce });
   assert.equal((await devnet.request(`/extended/v2/blocks/${orphan.index_block_hash}`)).status, 404);
   await devnet.mine();
-  const after = await devnet.transaction(second);
-  assert.equal(after.status, 'success');
-  assert.notEqual(after.block.index_hash, before.block.index_hash);
+  const again = await devnet.transaction(second);
+  assert.equal(again.status, 'success');
+  assert.notEqual(again.block.index_hash, orphaned.block.index_hash);
   assert.equal(await entryAt(8, null), '(some u81)');
   assert.deepEqual(await devnet.account(alice.address), { balance: balance - 2n * FEE, nonce: nonce + 2 });
 });
@@ -144,7 +158,9 @@ test('a reorganisation that drops them forgets transactions, logs and contracts'
   const sent = () => devnet.get(`/extended/v3/principals/${alice.address}/transactions`);
   const [{ total: logged }, { total: listed }] = [await logs(), await sent()];
   const [gone, child] = await devnet.submit(
-    await put(10, 1), await deployer.deploy('child', '(define-read-only (f) u1)'));
+    await put(10, 1),
+    await deployer.deploy('child', '(define-read-only (f) u1)'),
+  );
   await devnet.mine();
   assert.deepEqual([(await logs()).total, (await sent()).total], [logged + 1, listed + 1]);
   await devnet.post('/devnet/reorg', { depth: 1, transactions: 'drop' });
@@ -171,7 +187,10 @@ test('the same bytes may be sent again after they were dropped', async () => {
 test('a reorganisation deeper than the states kept changes nothing', async () => {
   const { index_block_hash: tip } = await devnet.get('/extended/v2/blocks/latest');
   const body = JSON.stringify({ depth: SNAPSHOTS + 1 });
-  const { status, body: { error } } = await devnet.request('/devnet/reorg', { method: 'POST', body });
+  const {
+    status,
+    body: { error },
+  } = await devnet.request('/devnet/reorg', { method: 'POST', body });
   assert.equal(status, 400);
   assert.match(error, /cannot go back/);
   assert.equal((await devnet.get('/extended/v2/blocks/latest')).index_block_hash, tip);

@@ -12,7 +12,12 @@ export class Devnet {
     this.url = `http://127.0.0.1:${port}`;
   }
 
-  static async start(...options) {
+  /** It ends with this process, however that ends. */
+  static start(...options) {
+    return Devnet.startAlone('--exit-with-parent', ...options);
+  }
+
+  static async startAlone(...options) {
     const process = spawn(globalThis.process.execPath, [MAIN, '--port', '0', ...options], {
       stdio: ['pipe', 'pipe', 'inherit'],
     });

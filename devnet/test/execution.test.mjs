@@ -59,7 +59,7 @@ test('a runtime error is (err none) with the reason in vm_error, and undoes ever
 
 test('of several in a block the failing ones leave nothing behind and the others everything', async () => {
   const put = (who, key, more) => who.call(probe, 'put', [Cl.uint(key), Cl.uint(key)], more);
-  const before = await devnet.account(bob.address);
+  const earlier = await devnet.account(bob.address);
   const outcomes = await run(
     put(alice, 10),
     alice.call(probe, 'put-and-divide', [Cl.uint(11), Cl.uint(0)]),
@@ -72,14 +72,22 @@ test('of several in a block the failing ones leave nothing behind and the others
   );
   assert.deepEqual(
     outcomes.map(({ status }) => status),
-    ['success', 'abort_by_response', 'abort_by_post_condition', 'success', 'success', 'abort_by_response',
-     'abort_by_response', 'success'],
+    [
+      'success',
+      'abort_by_response',
+      'abort_by_post_condition',
+      'success',
+      'success',
+      'abort_by_response',
+      'abort_by_response',
+      'success',
+    ],
   );
   assert.equal(new Set(outcomes.map(({ block }) => block.index_hash)).size, 1);
   const kept = await Promise.all([10, 11, 12, 13, 14, 15].map(entry));
   assert.deepEqual(kept, ['(some u10)', 'none', '(some u12)', '(some u13)', 'none', '(some u15)']);
   assert.equal((await devnet.account(probe)).balance, 0n);
-  assert.equal((await devnet.account(bob.address)).balance, before.balance - 4n * FEE);
+  assert.equal((await devnet.account(bob.address)).balance, earlier.balance - 4n * FEE);
 });
 
 test('what only works without the failed one is judged without it', async () => {
@@ -97,9 +105,10 @@ test('fees come first, and who cannot pay one any more waits', async () => {
   const carol = new Account('carol');
   await devnet.mint(carol.address, 10_000n);
   const everything = 10_000n - FEE;
-  const send = () => carol.call(probe, 'send-stx', [Cl.uint(everything), Cl.principal(bob.address)], {
-    postConditions: [Pc.principal(carol.address).willSendEq(everything).ustx()],
-  });
+  const send = () =>
+    carol.call(probe, 'send-stx', [Cl.uint(everything), Cl.principal(bob.address)], {
+      postConditions: [Pc.principal(carol.address).willSendEq(everything).ustx()],
+    });
   const put = carol.call(probe, 'put', [Cl.uint(20), Cl.uint(1)], { nonce: 1n });
   const [sent, waiting] = await run(send(), put);
   assert.equal(sent.status, 'success');
@@ -117,17 +126,19 @@ test('a transfer moves the amount, takes the fee and tells its memo', async () =
   assert.equal(sent.status, 'success');
   assert.equal((await devnet.account(alice.address)).balance, from.balance - 1234n - FEE);
   assert.equal((await devnet.account(bob.address)).balance, to.balance + 1234n);
-  assert.deepEqual(results, [{
-    event_index: 0,
-    type: 'stx_asset',
-    stx_asset: {
-      type: 'transfer',
-      sender: alice.address,
-      recipient: bob.address,
-      amount: '1234',
-      memo: { hex: `0x${Buffer.from('hello').toString('hex').padEnd(68, '0')}`, repr: 'hello' },
+  assert.deepEqual(results, [
+    {
+      event_index: 0,
+      type: 'stx_asset',
+      stx_asset: {
+        type: 'transfer',
+        sender: alice.address,
+        recipient: bob.address,
+        amount: '1234',
+        memo: { hex: `0x${Buffer.from('hello').toString('hex').padEnd(68, '0')}`, repr: 'hello' },
+      },
     },
-  }]);
+  ]);
 });
 
 test('a deployment that does not type-check is (err none) and deploys nothing', async () => {
@@ -144,9 +155,11 @@ test('a deployment obeys its conditions too', async () => {
   const [denied] = await run(deployer.deploy('gift', `${code} (define-read-only (f) u1)`));
   assert.equal(denied.status, 'abort_by_post_condition');
   assert.equal(denied.result.repr, '(ok true)');
-  const [allowed] = await run(deployer.deploy('gift', `${code} (define-read-only (f) u1)`, {
-    postConditions: [Pc.principal(deployer.address).willSendEq(5000n).ustx()],
-  }));
+  const [allowed] = await run(
+    deployer.deploy('gift', `${code} (define-read-only (f) u1)`, {
+      postConditions: [Pc.principal(deployer.address).willSendEq(5000n).ustx()],
+    }),
+  );
   assert.equal(allowed.status, 'success');
 });
 
@@ -179,26 +192,74 @@ const CONDITIONS = [
   ['nothing, in originator mode', 'take-stx', () => [Cl.uint(50)], () => [], 'originator', false],
   ['nothing, in originator mode, and the contract sends', 'pay-out', () => [Cl.uint(50)], () => [], 'originator', true],
   ['nothing, in deny mode, and the contract sends', 'pay-out', () => [Cl.uint(50)], () => [], 'deny', false],
-  ['the contract le', 'pay-out', () => [Cl.uint(50)], () => [Pc.principal(probe).willSendLte(50n).ustx()], 'deny', true],
-  ['the contract le, more sent', 'pay-out', () => [Cl.uint(51)],
-    () => [Pc.principal(probe).willSendLte(50n).ustx()], 'deny', false],
+  [
+    'the contract le',
+    'pay-out',
+    () => [Cl.uint(50)],
+    () => [Pc.principal(probe).willSendLte(50n).ustx()],
+    'deny',
+    true,
+  ],
+  [
+    'the contract le, more sent',
+    'pay-out',
+    () => [Cl.uint(51)],
+    () => [Pc.principal(probe).willSendLte(50n).ustx()],
+    'deny',
+    false,
+  ],
   ['a mint is not sent', 'mint', () => [Cl.uint(1000)], () => [], 'deny', true],
-  ['coins eq', 'send-coin', () => [Cl.uint(5), Cl.principal(bob.address)],
-    (a) => [a.willSendEq(5n).ft(coin(), 'coin')], 'deny', true],
-  ['coins eq, more sent', 'send-coin', () => [Cl.uint(6), Cl.principal(bob.address)],
-    (a) => [a.willSendEq(5n).ft(coin(), 'coin')], 'deny', false],
-  ['STX, and coins sent', 'send-coin', () => [Cl.uint(5), Cl.principal(bob.address)],
-    (a) => [a.willSendLte(5n).ustx()], 'deny', false],
-  ['burnt coins are sent', 'burn-coin', () => [Cl.uint(5)],
-    (a) => [a.willSendEq(5n).ft(coin(), 'coin')], 'deny', true],
+  [
+    'coins eq',
+    'send-coin',
+    () => [Cl.uint(5), Cl.principal(bob.address)],
+    (a) => [a.willSendEq(5n).ft(coin(), 'coin')],
+    'deny',
+    true,
+  ],
+  [
+    'coins eq, more sent',
+    'send-coin',
+    () => [Cl.uint(6), Cl.principal(bob.address)],
+    (a) => [a.willSendEq(5n).ft(coin(), 'coin')],
+    'deny',
+    false,
+  ],
+  [
+    'STX, and coins sent',
+    'send-coin',
+    () => [Cl.uint(5), Cl.principal(bob.address)],
+    (a) => [a.willSendLte(5n).ustx()],
+    'deny',
+    false,
+  ],
+  ['burnt coins are sent', 'burn-coin', () => [Cl.uint(5)], (a) => [a.willSendEq(5n).ft(coin(), 'coin')], 'deny', true],
   ['burnt coins, not covered', 'burn-coin', () => [Cl.uint(5)], () => [], 'deny', false],
   ['a new card is not sent', 'draw', () => [Cl.uint(1)], () => [], 'deny', true],
-  ['card not sent, and sent', 'give', () => [Cl.uint(1), Cl.principal(bob.address)],
-    (a) => [a.willNotSendAsset().nft(`${card()}::card`, Cl.uint(1))], 'deny', false],
-  ['another card sent', 'give', () => [Cl.uint(1), Cl.principal(bob.address)],
-    (a) => [a.willSendAsset().nft(`${card()}::card`, Cl.uint(2))], 'deny', false],
-  ['card sent', 'give', () => [Cl.uint(1), Cl.principal(bob.address)],
-    (a) => [a.willSendAsset().nft(`${card()}::card`, Cl.uint(1))], 'deny', true],
+  [
+    'card not sent, and sent',
+    'give',
+    () => [Cl.uint(1), Cl.principal(bob.address)],
+    (a) => [a.willNotSendAsset().nft(`${card()}::card`, Cl.uint(1))],
+    'deny',
+    false,
+  ],
+  [
+    'another card sent',
+    'give',
+    () => [Cl.uint(1), Cl.principal(bob.address)],
+    (a) => [a.willSendAsset().nft(`${card()}::card`, Cl.uint(2))],
+    'deny',
+    false,
+  ],
+  [
+    'card sent',
+    'give',
+    () => [Cl.uint(1), Cl.principal(bob.address)],
+    (a) => [a.willSendAsset().nft(`${card()}::card`, Cl.uint(1))],
+    'deny',
+    true,
+  ],
 ];
 
 for (const [promised, functionName, args, conditions, mode, isKept] of CONDITIONS) {
@@ -221,7 +282,11 @@ test('a sponsored call is paid by its sponsor and uses up both nonces', async ()
   const [origin, payer] = [await devnet.account(alice.address), await devnet.account(bob.address)];
   const unpaid = await alice.call(probe, 'put', [Cl.uint(40), Cl.uint(4)], { sponsored: true, fee: 0n });
   const transaction = await sponsorTransaction({
-    transaction: unpaid, sponsorPrivateKey: bob.key, fee: FEE, sponsorNonce: bob.nonce, network: 'testnet',
+    transaction: unpaid,
+    sponsorPrivateKey: bob.key,
+    fee: FEE,
+    sponsorNonce: bob.nonce,
+    network: 'testnet',
   });
   bob.nonce += 1n;
   const [done] = await run(transaction);

@@ -1,4 +1,4 @@
-/** The Hiro API's answers, key by key: v2 blocks and logs, v3 transactions, events and principals. */
+/** The Hiro API's answers, key by key: v2 blocks and logs, v3 transactions and principals. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Account, Cl, FEE, Pc, furnish } from './account.mjs';
@@ -36,10 +36,26 @@ const status = async (path) => (await devnet.request(path)).status;
 test('a block has every key of v2 and is found by height, either hash, and as the latest', async () => {
   const block = await devnet.get('/extended/v2/blocks/latest');
   assert.deepEqual(Object.keys(block).sort(), [
-    'block_time', 'block_time_iso', 'burn_block_hash', 'burn_block_height', 'burn_block_time', 'burn_block_time_iso',
-    'canonical', 'execution_cost_read_count', 'execution_cost_read_length', 'execution_cost_runtime',
-    'execution_cost_write_count', 'execution_cost_write_length', 'hash', 'height', 'index_block_hash', 'miner_txid',
-    'parent_block_hash', 'parent_index_block_hash', 'tenure_height', 'tx_count',
+    'block_time',
+    'block_time_iso',
+    'burn_block_hash',
+    'burn_block_height',
+    'burn_block_time',
+    'burn_block_time_iso',
+    'canonical',
+    'execution_cost_read_count',
+    'execution_cost_read_length',
+    'execution_cost_runtime',
+    'execution_cost_write_count',
+    'execution_cost_write_length',
+    'hash',
+    'height',
+    'index_block_hash',
+    'miner_txid',
+    'parent_block_hash',
+    'parent_index_block_hash',
+    'tenure_height',
+    'tx_count',
   ]);
   for (const hash of ['hash', 'index_block_hash', 'parent_block_hash', 'parent_index_block_hash', 'burn_block_hash']) {
     assert.match(block[hash], HASH);
@@ -56,23 +72,36 @@ test('a block has every key of v2 and is found by height, either hash, and as th
 test('blocks are listed newest first, by offset or cursor, thirty at most', async () => {
   const { height } = await devnet.get('/extended/v2/blocks/latest');
   const page = await devnet.get('/extended/v2/blocks?limit=2');
-  assert.deepEqual(page.results.map((block) => block.height), [height, height - 1]);
+  assert.deepEqual(
+    page.results.map((block) => block.height),
+    [height, height - 1],
+  );
   assert.deepEqual([page.limit, page.offset, page.total, page.prev_cursor], [2, 0, height, null]);
   const second = await devnet.get('/extended/v2/blocks?limit=2&offset=2');
-  assert.deepEqual((await devnet.get(`/extended/v2/blocks?limit=2&cursor=${page.next_cursor}`)).results, second.results);
-  assert.deepEqual(second.results.map((block) => block.height), [height - 2, height - 3]);
+  assert.deepEqual(
+    (await devnet.get(`/extended/v2/blocks?limit=2&cursor=${page.next_cursor}`)).results,
+    second.results,
+  );
+  assert.deepEqual(
+    second.results.map((block) => block.height),
+    [height - 2, height - 3],
+  );
   assert.equal(await status('/extended/v2/blocks?limit=30'), 200);
   assert.equal(await status('/extended/v2/blocks?limit=31'), 400);
   assert.equal(await status('/extended/v2/blocks?limit=x'), 400);
 });
 
-test('a mined transaction has every key of v3, and the heavy ones only on request', async () => {
-  const txid = await mined(put(5, { postConditions: [Pc.principal(alice.address).willSendLte(7n).ustx()] }));
+test('a mined transaction has every key of v3', async () => {
+  const txid = await mined(put(5));
   const transaction = await devnet.get(`/extended/v3/transactions/${txid}`);
   const { block, ...rest } = transaction;
   const at = await devnet.get('/extended/v2/blocks/latest');
   assert.deepEqual(block, {
-    height: at.height, hash: at.hash, index_hash: at.index_block_hash, time: at.block_time, tx_index: 0,
+    height: at.height,
+    hash: at.hash,
+    index_hash: at.index_block_hash,
+    time: at.block_time,
+    tx_index: 0,
   });
   assert.deepEqual(rest, {
     tx_id: txid,
@@ -88,20 +117,36 @@ test('a mined transaction has every key of v3, and the heavy ones only on reques
     execution_cost: { read_count: 0, read_length: 0, runtime: 0, write_count: 0, write_length: 0 },
     vm_error: null,
   });
-  const full = await devnet.get(`/extended/v3/transactions/${txid}?include=result,function_args&include=post_conditions`);
-  assert.deepEqual(full.result, { hex: '0x070100000000000000000000000000000005', repr: '(ok u5)' });
-  assert.deepEqual(full.contract_call.function_args.map(({ repr }) => repr), ['u5', 'u5']);
-  assert.equal(full.post_condition_mode, 'deny');
-  assert.deepEqual(full.post_conditions, [{
-    type: 'stx', principal: { type_id: 'principal_standard', address: alice.address },
-    condition_code: 'sent_less_than_or_equal_to', amount: '7',
-  }]);
   assert.deepEqual(await devnet.get(`/extended/v3/transactions/${txid.slice(2)}`), transaction);
+});
+
+test('result, arguments and conditions of a transaction come on request', async () => {
+  const txid = await mined(put(5, { postConditions: [Pc.principal(alice.address).willSendLte(7n).ustx()] }));
+  const include = 'include=result,function_args&include=post_conditions';
+  const transaction = await devnet.get(`/extended/v3/transactions/${txid}?${include}`);
+  assert.deepEqual(transaction.result, { hex: '0x070100000000000000000000000000000005', repr: '(ok u5)' });
+  assert.deepEqual(
+    transaction.contract_call.function_args.map(({ repr }) => repr),
+    ['u5', 'u5'],
+  );
+  assert.equal(transaction.post_condition_mode, 'deny');
+  assert.deepEqual(transaction.post_conditions, [
+    {
+      type: 'stx',
+      principal: { type_id: 'principal_standard', address: alice.address },
+      condition_code: 'sent_less_than_or_equal_to',
+      amount: '7',
+    },
+  ]);
 });
 
 test('a pending transaction has its receipt and no block, an unknown one is 404', async () => {
   const [txid] = await devnet.submit(await put(6));
-  const { receipt_time: time, receipt_block_height: height, ...rest } = await devnet.get(`/extended/v3/transactions/${txid}`);
+  const {
+    receipt_time: time,
+    receipt_block_height: height,
+    ...rest
+  } = await devnet.get(`/extended/v3/transactions/${txid}`);
   assert.ok(Math.abs(time - Date.now() / 1000) < 60);
   assert.equal(height, (await devnet.get('/v2/info')).stacks_tip_height);
   assert.deepEqual(rest, {
@@ -127,51 +172,18 @@ test('a deployment shows its contract, version and on request its code', async (
   assert.deepEqual(contract, { clarity_version: 3, contract_id: `${deployer.address}.one`, source_code: code });
 });
 
-test('events have one object named after their kind, amounts as strings', async () => {
-  const events = async (functionName, args, more = {}) => {
-    const call = alice.call(probe, functionName, args, { postConditionMode: 'allow', ...more });
-    const { results } = await devnet.get(`/extended/v3/transactions/${await mined(call)}/events`);
-    return results.map(({ event_index: _, ...event }) => event);
-  };
-  const [a, b] = [alice.address, bob.address];
-  const [coin, card] = [`${probe}::coin`, `${probe}::card`];
-  const one = { hex: '0x0100000000000000000000000000000001', repr: 'u1' };
-  assert.deepEqual(await events('put', [Cl.uint(1), Cl.uint(2)]), [{
-    type: 'contract_log',
-    contract_log: {
-      contract_id: probe, topic: 'print', value: {
-        hex: `0x${Cl.serialize(Cl.tuple({
-          event: Cl.stringAscii('put'), key: Cl.uint(1), value: Cl.uint(2), 'burn-height': Cl.uint(1),
-        }))}`,
-        repr: '(tuple (burn-height u1) (event "put") (key u1) (value u2))',
-      },
-    },
-  }]);
-  assert.deepEqual(await events('send-stx-with-memo', [Cl.uint(9), Cl.principal(b)]), [{
-    type: 'stx_asset',
-    stx_asset: { type: 'transfer', sender: a, recipient: b, amount: '9', memo: { hex: '0x68656c6c6f', repr: 'hello' } },
-  }]);
-  assert.deepEqual(await events('mint', [Cl.uint(10)]), [{
-    type: 'ft_asset', ft_asset: { type: 'mint', asset_identifier: coin, recipient: a, amount: '10' },
-  }]);
-  assert.deepEqual(await events('send-coin', [Cl.uint(4), Cl.principal(b)]), [{
-    type: 'ft_asset', ft_asset: { type: 'transfer', asset_identifier: coin, sender: a, recipient: b, amount: '4' },
-  }]);
-  assert.deepEqual(await events('burn-coin', [Cl.uint(1)]), [{
-    type: 'ft_asset', ft_asset: { type: 'burn', asset_identifier: coin, sender: a, amount: '1' },
-  }]);
-  assert.deepEqual(await events('draw', [Cl.uint(1)]), [{
-    type: 'nft_asset', nft_asset: { type: 'mint', asset_identifier: card, recipient: a, value: one },
-  }]);
-  assert.deepEqual(await events('give', [Cl.uint(1), Cl.principal(b)]), [{
-    type: 'nft_asset', nft_asset: { type: 'transfer', asset_identifier: card, sender: a, recipient: b, value: one },
-  }]);
-});
-
-test('a contract\'s logs are newest first, by offset or cursor, a hundred at most', async () => {
+test("a contract's logs are newest first, by offset or cursor, a hundred at most", async () => {
   const path = `/extended/v2/smart-contracts/${probe}/logs`;
   const all = await devnet.get(`${path}?limit=100`);
-  assert.deepEqual(Object.keys(all).sort(), ['cursor', 'limit', 'next_cursor', 'offset', 'prev_cursor', 'results', 'total']);
+  assert.deepEqual(Object.keys(all).sort(), [
+    'cursor',
+    'limit',
+    'next_cursor',
+    'offset',
+    'prev_cursor',
+    'results',
+    'total',
+  ]);
   assert.ok(all.total >= 6 && all.results.length === all.total);
   assert.deepEqual(Object.keys(all.results[0]).sort(), ['contract_log', 'event_index', 'event_type', 'tx_id']);
   assert.equal(all.results[0].event_type, 'smart_contract_log');
@@ -185,38 +197,40 @@ test('a contract\'s logs are newest first, by offset or cursor, a hundred at mos
   assert.equal((await devnet.get(`/extended/v2/smart-contracts/${deployer.address}.nothing/logs`)).total, 0);
 });
 
-test('events are paged by cursor', async () => {
-  const code = '(print u0) (print u1) (print u2) (define-read-only (f) u1)';
-  const txid = await mined(deployer.deploy('printer', code));
-  const path = `/extended/v3/transactions/${txid}/events`;
-  const page = await devnet.get(`${path}?limit=2`);
-  assert.deepEqual([page.total, page.limit, page.cursor], [3, 2, { next: '2', previous: null, current: '0' }]);
-  const rest = await devnet.get(`${path}?limit=2&cursor=${page.cursor.next}`);
-  assert.deepEqual([...page.results, ...rest.results].map((event) => event.contract_log.value.repr), ['u0', 'u1', 'u2']);
-  assert.deepEqual(rest.cursor, { next: null, previous: '0', current: '2' });
-});
-
-test('a block\'s transactions are listed last first', async () => {
+test("a block's transactions are listed last first", async () => {
   const block = await devnet.get('/extended/v2/blocks/3');
   const { results, total } = await devnet.get(`/extended/v3/blocks/${block.index_block_hash}/transactions`);
   assert.equal(total, 3);
-  assert.deepEqual(results.map(({ block: { tx_index: index } }) => index), [2, 1, 0]);
-  assert.deepEqual(await devnet.get('/extended/v3/blocks/3/transactions'), { ...(await devnet.get(`/extended/v3/blocks/${block.hash}/transactions`)) });
+  assert.deepEqual(
+    results.map(({ block: { tx_index: index } }) => index),
+    [2, 1, 0],
+  );
+  assert.deepEqual(await devnet.get('/extended/v3/blocks/3/transactions'), {
+    ...(await devnet.get(`/extended/v3/blocks/${block.hash}/transactions`)),
+  });
   assert.equal(await status('/extended/v3/blocks/3/transactions?limit=51'), 400);
   assert.equal(await status('/extended/v3/blocks/99999/transactions'), 404);
 });
 
-test('a principal\'s transactions are newest first, with what they did to it', async () => {
+test("a principal's transactions are newest first, with what they did to it", async () => {
   await mined(alice.transfer(bob.address, 777n));
   const { results, cursor, total } = await devnet.get(`/extended/v3/principals/${alice.address}/transactions?limit=3`);
-  assert.deepEqual(Object.keys(results[0]).sort(), ['affected_balances', 'balance_changes', 'involvement', 'transaction']);
+  assert.deepEqual(Object.keys(results[0]).sort(), [
+    'affected_balances',
+    'balance_changes',
+    'involvement',
+    'transaction',
+  ]);
   assert.equal(results[0].involvement, 'sender');
   assert.equal(results[0].transaction.token_transfer.amount, '777');
   assert.deepEqual(results[0].balance_changes, {
     stx: { sent: String(777n + FEE), received: '0', net: String(-777n - FEE) },
   });
   const nonces = results.map(({ transaction: { sender } }) => sender.nonce);
-  assert.deepEqual(nonces, [0, 1, 2].map((back) => Number(alice.nonce) - 1 - back));
+  assert.deepEqual(
+    nonces,
+    [0, 1, 2].map((back) => Number(alice.nonce) - 1 - back),
+  );
   const next = await devnet.get(`/extended/v3/principals/${alice.address}/transactions?cursor=${cursor.next}&limit=50`);
   assert.equal(next.results.length, total - 3);
   assert.equal(next.results[0].transaction.sender.nonce, Number(alice.nonce) - 4);
@@ -229,16 +243,22 @@ test('nonces: the next one ignores gaps, which are named', async () => {
   const nonces = () => devnet.get(`/extended/v3/principals/${bob.address}/nonces`);
   const pending = (nonce) => bob.call(probe, 'put', [Cl.uint(1), Cl.uint(1)], { nonce });
   assert.deepEqual(await nonces(), {
-    next_nonce: 0, last_confirmed_nonce: null, mempool: { last_nonce: null, pending_nonces: [], missing_nonces: [] },
+    next_nonce: 0,
+    last_confirmed_nonce: null,
+    mempool: { last_nonce: null, pending_nonces: [], missing_nonces: [] },
   });
   await devnet.submit(await pending(2n));
   assert.deepEqual(await nonces(), {
-    next_nonce: 3, last_confirmed_nonce: null, mempool: { last_nonce: 2, pending_nonces: [2], missing_nonces: [] },
+    next_nonce: 3,
+    last_confirmed_nonce: null,
+    mempool: { last_nonce: 2, pending_nonces: [2], missing_nonces: [] },
   });
   await devnet.submit(await pending(0n));
   await devnet.mine();
   assert.deepEqual(await nonces(), {
-    next_nonce: 3, last_confirmed_nonce: 0, mempool: { last_nonce: 2, pending_nonces: [2], missing_nonces: [1] },
+    next_nonce: 3,
+    last_confirmed_nonce: 0,
+    mempool: { last_nonce: 2, pending_nonces: [2], missing_nonces: [1] },
   });
   const { results, total } = await devnet.get(`/extended/v3/principals/${bob.address}/mempool/transactions`);
   assert.equal(total, 1);

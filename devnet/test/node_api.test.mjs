@@ -16,13 +16,30 @@ before(async () => {
 });
 after(() => devnet.stop());
 
-test('info has every key of a node, hashes without 0x, and the testnet\'s id', async () => {
+test("info has every key of a node, hashes without 0x, and the testnet's id", async () => {
   const info = await devnet.get('/v2/info');
   assert.deepEqual(Object.keys(info).sort(), [
-    'burn_block_height', 'exit_at_block_height', 'genesis_chainstate_hash', 'is_fully_synced', 'last_pox_anchor',
-    'network_id', 'node_public_key', 'node_public_key_hash', 'parent_network_id', 'peer_version', 'pox_consensus',
-    'server_version', 'stable_burn_block_height', 'stable_pox_consensus', 'stackerdbs', 'stacks_tip',
-    'stacks_tip_consensus_hash', 'stacks_tip_height', 'tenure_height', 'unanchored_seq', 'unanchored_tip',
+    'burn_block_height',
+    'exit_at_block_height',
+    'genesis_chainstate_hash',
+    'is_fully_synced',
+    'last_pox_anchor',
+    'network_id',
+    'node_public_key',
+    'node_public_key_hash',
+    'parent_network_id',
+    'peer_version',
+    'pox_consensus',
+    'server_version',
+    'stable_burn_block_height',
+    'stable_pox_consensus',
+    'stackerdbs',
+    'stacks_tip',
+    'stacks_tip_consensus_hash',
+    'stacks_tip_height',
+    'tenure_height',
+    'unanchored_seq',
+    'unanchored_tip',
   ]);
   assert.equal(info.network_id, 2147483648);
   assert.match(info.stacks_tip, HASH);
@@ -51,12 +68,22 @@ test('the fee rate is a bare number', async () => {
 test('a fee estimate has three levels, none below a micro-STX a byte', async () => {
   const call = await deployer.call(probe, 'put', [Cl.uint(1), Cl.uint(1)], { nonce: 9n });
   const payload = Buffer.from(stacks.serializePayloadBytes(call.payload)).toString('hex');
-  const estimate = await devnet.post('/v2/fees/transaction', { transaction_payload: `0x${payload}`, estimated_len: 300 });
+  const estimate = await devnet.post('/v2/fees/transaction', {
+    transaction_payload: `0x${payload}`,
+    estimated_len: 300,
+  });
   assert.deepEqual(Object.keys(estimate).sort(), [
-    'cost_scalar_change_by_byte', 'estimated_cost', 'estimated_cost_scalar', 'estimations',
+    'cost_scalar_change_by_byte',
+    'estimated_cost',
+    'estimated_cost_scalar',
+    'estimations',
   ]);
   assert.deepEqual(Object.keys(estimate.estimated_cost).sort(), [
-    'read_count', 'read_length', 'runtime', 'write_count', 'write_length',
+    'read_count',
+    'read_length',
+    'runtime',
+    'write_count',
+    'write_length',
   ]);
   const fees = estimate.estimations.map(({ fee }) => fee);
   assert.equal(fees.length, 3);
@@ -67,7 +94,8 @@ test('for a contract nobody knows there is no estimate', async () => {
   const call = await deployer.call(`${deployer.address}.unknown`, 'put', [], { nonce: 9n });
   const payload = Buffer.from(stacks.serializePayloadBytes(call.payload)).toString('hex');
   const { status, body } = await devnet.request('/v2/fees/transaction', {
-    method: 'POST', body: JSON.stringify({ transaction_payload: payload }),
+    method: 'POST',
+    body: JSON.stringify({ transaction_payload: payload }),
   });
   assert.deepEqual([status, body.reason], [400, 'NoEstimateAvailable']);
   assert.equal(typeof body.reason_data.message, 'string');
@@ -107,17 +135,26 @@ test('a read with a broken body or argument is 400', async () => {
 test('an interface lists functions with types as the node does', async () => {
   const [address, name] = probe.split('.');
   const { functions, maps, fungible_tokens: tokens } = await devnet.get(`/v2/contracts/interface/${address}/${name}`);
-  assert.deepEqual(functions.find((one) => one.name === 'take-terms'), {
-    name: 'take-terms',
-    access: 'public',
-    args: [
-      { name: 'terms', type: { tuple: [
-        { name: 'amount', type: 'uint128' }, { name: 'kind', type: { 'string-ascii': { length: 4 } } },
-      ] } },
-      { name: 'id', type: { buffer: { length: 16 } } },
-    ],
-    outputs: { type: { response: { ok: 'uint128', error: 'none' } } },
-  });
+  assert.deepEqual(
+    functions.find((one) => one.name === 'take-terms'),
+    {
+      name: 'take-terms',
+      access: 'public',
+      args: [
+        {
+          name: 'terms',
+          type: {
+            tuple: [
+              { name: 'amount', type: 'uint128' },
+              { name: 'kind', type: { 'string-ascii': { length: 4 } } },
+            ],
+          },
+        },
+        { name: 'id', type: { buffer: { length: 16 } } },
+      ],
+      outputs: { type: { response: { ok: 'uint128', error: 'none' } } },
+    },
+  );
   assert.deepEqual(maps, [{ name: 'entries', key: 'uint128', value: 'uint128' }]);
   assert.deepEqual(tokens, [{ name: 'coin' }]);
 });

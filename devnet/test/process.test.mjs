@@ -11,7 +11,13 @@ import { Devnet } from './devnet.mjs';
 
 test('without options nothing comes by itself and the port is any', () => {
   assert.deepEqual(readOptions([], {}), {
-    port: 0, blockMs: 0, burnBlockMs: 0, transactionsPerBlock: 100, snapshots: 192, epoch: '3.4', logLevel: 'error',
+    port: 0,
+    blockMs: 0,
+    burnBlockMs: 0,
+    transactionsPerBlock: 100,
+    snapshots: 192,
+    epoch: '3.4',
+    logLevel: 'error',
     exitWithParent: false,
   });
 });
@@ -51,14 +57,14 @@ test('it listens on the loopback only, answers health, and SIGTERM ends it withi
 });
 
 test('with --exit-with-parent the end of stdin ends it', async () => {
-  const devnet = await Devnet.start('--exit-with-parent');
+  const devnet = await Devnet.start();
   devnet.process.stdin.end();
   const [code] = await once(devnet.process, 'exit');
   assert.equal(code, 0);
 });
 
 test('without it the end of stdin is nothing', async () => {
-  const devnet = await Devnet.start();
+  const devnet = await Devnet.startAlone();
   try {
     devnet.process.stdin.end();
     assert.equal((await devnet.get('/devnet/health')).ready, true);

@@ -15,14 +15,22 @@ function memoryWith(bytes) {
 }
 
 test('a state comes back to the byte, in any order', () => {
-  const { memory, write, read } = memoryWith([[0, 1], [5000, 1]]);
+  const { memory, write, read } = memoryWith([
+    [0, 1],
+    [5000, 1],
+  ]);
   const snapshots = new Snapshots(memory);
   const first = snapshots.take();
   write(0, 2);
   const second = snapshots.take();
   write(5000, 3);
   const third = snapshots.take();
-  for (const [image, expected] of [[first, [1, 1]], [third, [2, 3]], [second, [2, 1]], [first, [1, 1]]]) {
+  for (const [image, expected] of [
+    [first, [1, 1]],
+    [third, [2, 3]],
+    [second, [2, 1]],
+    [first, [1, 1]],
+  ]) {
     snapshots.restore(image);
     assert.deepEqual([read(0), read(5000)], expected);
   }

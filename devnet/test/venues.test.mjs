@@ -82,14 +82,17 @@ test('Kraken: an unknown pair is an error with status 200', () => {
   assert.deepEqual([status, body], [200, { error: ['EQuery:Unknown asset pair'] }]);
 });
 
-test('Kraken: candles oldest first as strings, today\'s last and not yet committed', () => {
+test("Kraken: candles oldest first as strings, today's last and not yet committed", () => {
   const { body } = venues()('/kraken/0/public/OHLC?pair=XBTUSD&interval=1440');
   const rows = body.result.XXBTZUSD;
   assert.equal(rows.length, 401);
   assert.equal(rows.at(-1)[0], today());
   assert.equal(body.result.last, today() - DAY_S);
   assert.equal(rows[0].length, 8);
-  assert.deepEqual(rows[0].map((field) => typeof field), ['number', ...Array(6).fill('string'), 'number']);
+  assert.deepEqual(
+    rows[0].map((field) => typeof field),
+    ['number', ...Array(6).fill('string'), 'number'],
+  );
   const since = venues()(`/kraken/0/public/OHLC?pair=XBTUSD&interval=1440&since=${today() - 3 * DAY_S}`);
   assert.equal(since.body.result.XXBTZUSD.length, 3);
 });
@@ -105,7 +108,10 @@ test('Bitstamp: everything is a string, and there is no STX', () => {
 test('Bitstamp: candles oldest first, as many as asked, 1000 at most', () => {
   const { body } = venues()('/bitstamp/api/v2/ohlc/btcusd/?step=86400&limit=2');
   assert.equal(body.data.pair, 'BTC/USD');
-  assert.deepEqual(body.data.ohlc.map(({ timestamp }) => timestamp), [String(today() - DAY_S), String(today())]);
+  assert.deepEqual(
+    body.data.ohlc.map(({ timestamp }) => timestamp),
+    [String(today() - DAY_S), String(today())],
+  );
   assert.deepEqual(Object.keys(body.data.ohlc[0]).sort(), ['close', 'high', 'low', 'open', 'timestamp', 'volume']);
   assert.equal(venues()('/bitstamp/api/v2/ohlc/btcusd/?step=86400&limit=1000').body.data.ohlc.length, 401);
   assert.equal(venues()('/bitstamp/api/v2/ohlc/btcusd/?step=86400&limit=1001').status, 400);
@@ -138,7 +144,10 @@ test('Pyth: whole numbers in strings with an exponent, for whoever has a key', (
   assert.equal(venues()(path).status, 401);
   const { status, body } = venues()(path, KEY);
   assert.equal(status, 200);
-  assert.deepEqual(body.parsed.map(({ id }) => id), [BTC_FEED, STX_FEED]);
+  assert.deepEqual(
+    body.parsed.map(({ id }) => id),
+    [BTC_FEED, STX_FEED],
+  );
   const { price, conf, expo, publish_time: time } = body.parsed[0].price;
   assert.deepEqual([price, expo], ['4999900000000', -8]);
   assert.ok(BigInt(conf) > 0n && BigInt(conf) * 200n < BigInt(price));
@@ -163,25 +172,41 @@ test('a price set for all shows everywhere within a ten-thousandth, one set for 
 test('a price that is none changes nothing', () => {
   const market = new Market();
   const shown = market.prices();
-  for (const orders of [{ 'BTC/USD': '-1' }, { 'BTC/USD': '0' }, { 'BTC/USD': '1e5' }, { 'ETH/USD': '1' },
-                        { 'STX/USD': '3', 'BTC/USD': 'x' }, { kraken: { 'ETH/USD': '1' } }]) {
+  for (const orders of [
+    { 'BTC/USD': '-1' },
+    { 'BTC/USD': '0' },
+    { 'BTC/USD': '1e5' },
+    { 'ETH/USD': '1' },
+    { 'STX/USD': '3', 'BTC/USD': 'x' },
+    { kraken: { 'ETH/USD': '1' } },
+  ]) {
     assert.throws(() => market.setPrices(orders), BadPrice);
   }
   assert.deepEqual(market.prices(), shown);
 });
 
-test('closes can be set, and are yesterday\'s and the days\' before', () => {
+test("closes can be set, and are yesterday's and the days' before", () => {
   const market = new Market();
   market.setCloses({ 'BTC/USD': ['100', '110', '120'] });
   const candles = market.candles('coinbase', 'BTC/USD');
-  assert.deepEqual(candles.map(({ close }) => close), [10_000_000_000n, 11_000_000_000n, 12_000_000_000n, 5_000_000_000_000n]);
+  assert.deepEqual(
+    candles.map(({ close }) => close),
+    [10_000_000_000n, 11_000_000_000n, 12_000_000_000n, 5_000_000_000_000n],
+  );
   assert.equal(candles.at(-2).time, today() - DAY_S);
   assert.throws(() => market.setCloses({ 'BTC/USD': [] }), BadPrice);
 });
 
 test('the closes at the start have the volatility they should, and are the same each time', () => {
-  for (const [pair, volatility] of [['BTC/USD', 0.6], ['STX/USD', 0.9]]) {
-    const closes = () => new Market().candles('coinbase', pair).slice(0, -1).map(({ close }) => Number(close));
+  for (const [pair, volatility] of [
+    ['BTC/USD', 0.6],
+    ['STX/USD', 0.9],
+  ]) {
+    const closes = () =>
+      new Market()
+        .candles('coinbase', pair)
+        .slice(0, -1)
+        .map(({ close }) => Number(close));
     const all = closes();
     assert.deepEqual(closes(), all);
     assert.equal(all.length, 400);

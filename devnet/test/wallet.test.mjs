@@ -42,8 +42,12 @@ async function done(txid) {
 }
 
 const take = (amount, more = {}) => ({
-  contract: probe, functionName: 'take-stx', functionArgs: [Cl.serialize(Cl.uint(amount))],
-  postConditionMode: 'deny', network: 'testnet', ...more,
+  contract: probe,
+  functionName: 'take-stx',
+  functionArgs: [Cl.serialize(Cl.uint(amount))],
+  postConditionMode: 'deny',
+  network: 'testnet',
+  ...more,
 });
 
 test('a call is signed as prepared, conditions as JSON or hex', async () => {
@@ -86,7 +90,7 @@ test('a deployment and a transfer, from a file too', async () => {
   }
 });
 
-test('a refusal ends with 4 and the node\'s own words', async () => {
+test("a refusal ends with 4 and the node's own words", async () => {
   const { code, answer } = await wallet(['call'], take(1, { functionName: 'nothing', functionArgs: [] }));
   assert.equal(code, 4);
   assert.deepEqual([answer.error.error, answer.error.reason], ['transaction rejected', 'NoSuchPublicFunction']);
@@ -99,7 +103,12 @@ test('a node that does not answer ends with 3', async () => {
 });
 
 test('a payload that is none or for somebody else, or no key, ends with 2', async () => {
-  for (const [payload, more] of [['{', {}], [{}, {}], [take(1, { address: bob.address }), {}], [take(1), { key: 'x' }]]) {
+  for (const [payload, more] of [
+    ['{', {}],
+    [{}, {}],
+    [take(1, { address: bob.address }), {}],
+    [take(1), { key: 'x' }],
+  ]) {
     const { code, answer } = await wallet(['call'], payload, more);
     assert.equal(code, 2);
     assert.equal(typeof answer.error, 'string');
