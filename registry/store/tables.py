@@ -6,11 +6,25 @@ and a price are BIGINT with a CHECK. Rows of `policy_events` are added and never
 
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import DDL, BigInteger, CheckConstraint, DateTime, Index, LargeBinary, SmallInteger, event, text
+from sqlalchemy import (
+    DDL,
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    Dialect,
+    Index,
+    LargeBinary,
+    Numeric,
+    SmallInteger,
+    TypeDecorator,
+    event,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
@@ -35,6 +49,17 @@ class RequestState(StrEnum):
     ACCEPTED = "accepted"
     REFUSED = "refused"
     VOID = "void"
+
+
+class Uint128(TypeDecorator[int]):
+    """What a contract can count to: no 64-bit column holds it, so it is NUMERIC, and an int in Python."""
+
+    impl = Numeric(39, 0)
+    cache_ok = True
+
+    def process_result_value(self, value: Decimal | None, dialect: Dialect) -> int | None:  # noqa: ARG002 - the base's
+        """Read the integer that it is."""
+        return None if value is None else int(value)
 
 
 def _now() -> datetime:
@@ -62,8 +87,13 @@ def _big(**more: Any) -> Any:  # noqa: ANN401 - SQLModel's Field answers Any
     return Field(sa_type=BigInteger, **more)
 
 
+def _uint(**more: Any) -> Any:  # noqa: ANN401 - SQLModel's Field answers Any
+    return Field(sa_type=Uint128, **more)
+
+
 def _json(**more: Any) -> Any:  # noqa: ANN401 - SQLModel's Field answers Any
-    return Field(sa_type=JSONB, **more)
+    # None is SQL's NULL: a JSON null would pass for a value in every CHECK and condition
+    return Field(sa_type=JSONB(none_as_null=True), **more)
 
 
 class PolicyRow(SQLModel, table=True):
@@ -267,6 +297,7 @@ class ReservationRow(SQLModel, table=True):
             "state",
             postgresql_where=text("state <> 'released'"),
         ),
+        Index("reservations_reserved", "token", "risk_tier", postgresql_where=text("state = 'reserved'")),
         _one_of("state", CollateralState),
         _one_of("token", Token),
         *_positive("amount_base_units"),
@@ -296,9 +327,9 @@ class PoolBookRow(SQLModel, table=True):
     __tablename__ = "pool_books"
 
     token: str = Field(primary_key=True)
-    assets: int = _big(default=0)
-    locked: int = _big(default=0)
-    unearned: int = _big(default=0)
+    assets: int = _uint(default=0)
+    locked: int = _uint(default=0)
+    unearned: int = _uint(default=0)
     since: int = _big(default=0)
     until: int = _big(default=0)
 

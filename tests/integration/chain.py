@@ -151,6 +151,10 @@ class Chain:
         call = calls.settle_policy(self.contracts, on_chain, amount=BaseUnits(amount), token=token)
         return self.order_call(self.backend, call)
 
+    def principal_value(self) -> Value:
+        """Somebody who has no part in anything, as an argument."""
+        return _address(new_key())
+
     def _condition(self, told: Mapping[str, Any]) -> PostCondition:
         holder = parse_principal(told["address"])
         assert told["condition"] == "eq"

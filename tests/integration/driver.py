@@ -159,6 +159,9 @@ class Driver:
     def balance(self) -> int:
         return self.chain.node.account(self.owner).balance
 
+    def now(self) -> datetime:
+        return _now()
+
     def has_succeeded(self, tx_id: TxId) -> bool:
         seen = self.chain.node.transaction(tx_id)
         return seen is not None and seen.status.value == "success"

@@ -45,9 +45,9 @@ def upgrade() -> None:
     op.create_table(
         "pool_books",
         sa.Column("token", sa.String(), nullable=False),
-        sa.Column("assets", sa.BigInteger(), nullable=False),
-        sa.Column("locked", sa.BigInteger(), nullable=False),
-        sa.Column("unearned", sa.BigInteger(), nullable=False),
+        sa.Column("assets", sa.Numeric(39, 0), nullable=False),
+        sa.Column("locked", sa.Numeric(39, 0), nullable=False),
+        sa.Column("unearned", sa.Numeric(39, 0), nullable=False),
         sa.Column("since", sa.BigInteger(), nullable=False),
         sa.Column("until", sa.BigInteger(), nullable=False),
         sa.CheckConstraint("token IN ('STX', 'sBTC')", name="token_known"),
@@ -375,6 +375,13 @@ def upgrade() -> None:
         ["owner_principal", "state"],
         unique=False,
         postgresql_where=sa.text("state <> 'released'"),
+    )
+    op.create_index(
+        "reservations_reserved",
+        "reservations",
+        ["token", "risk_tier"],
+        unique=False,
+        postgresql_where=sa.text("state = 'reserved'"),
     )
     op.create_table(
         "settlements",
