@@ -29,7 +29,7 @@ def get_platform_stats(database: Database, message: object) -> dict[str, Any]:
         .group_by(token)
     )
     with unit_of_work(database) as session:
-        by_status = dict(session.execute(counts).tuples().all())
+        by_status = {row[0]: row[1] for row in session.execute(counts)}
         by_token = {row[0]: [int(value or 0) for value in row[1:]] for row in session.execute(sums)}
     names = ("policies", "premium_base_units", "fee_base_units", "settled_base_units")
     return {

@@ -135,6 +135,9 @@ class Driver:
     def expire(self, *policy_ids: UUID) -> list[UUID]:
         return expiration.begin(self.database, policy_ids, height=self.height, now=_now())
 
+    def sweep(self, *, limit: int = 100) -> tuple[list[UUID], list[UUID]]:
+        return expiration.sweep(self.database, height=self.height, limit=limit, now=_now())
+
     def give_up(self, policy_id: UUID) -> bool:
         return expiration.give_up(self.database, policy_id, height=self.height, now=_now())
 
