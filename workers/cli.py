@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from registry.domain.errors import BadRequest, RegistryError
+from registry.domain.errors import BadRequest, RegistryError, Unavailable
 from workers.interrupts import Interrupted
 
 if TYPE_CHECKING:
     from registry.settings import Settings
+    from registry.store.session import Database
 
 FAILED = 1
 BAD_USE = 2
@@ -50,6 +51,14 @@ class BadSettings(RegistryError):
     remedy = "set these variables; .env.example lists them all"
 
 
+class DatabaseUnusable(Unavailable):
+    """PostgreSQL does not answer, or not with our tables."""
+
+    code = "database_unusable"
+    sentence = "the database is not usable: {reason}"
+    remedy = "check REGISTRY_DATABASE_URL, and run `registry migrate` if it is new"
+
+
 @app.command(epilog=examples("registry demo", "registry demo --json | python -m json.tool"))
 def demo(*, as_json: AsJson = False, directory: Directory = None) -> None:
     """Take policies through their lives on a chain's real VM, then audit the result.
@@ -82,10 +91,9 @@ def migrate(*, as_json: AsJson = False) -> None:
     Reads REGISTRY_DATABASE_URL. Running it again, or twice at once, does no harm.
     """
     from registry.store.migrate import migrate as bring_up_to_date  # noqa: PLC0415 - see the top
-    from registry.store.session import Database  # noqa: PLC0415
 
-    with sentences():
-        bring_up_to_date(Database(read_settings().database_url.get_secret_value()))
+    with sentences(), open_database() as database:
+        bring_up_to_date(database)
     typer.echo(json.dumps({"migrated": True}) if as_json else "the schema is up to date")
 
 
@@ -93,9 +101,9 @@ def migrate(*, as_json: AsJson = False) -> None:
 def show(*, as_json: AsJson = False) -> None:
     """Show the parameters that are in force."""
     from registry.store import parameters as versions  # noqa: PLC0415 - see the top
-    from registry.store.session import Database, unit_of_work  # noqa: PLC0415
+    from registry.store.session import unit_of_work  # noqa: PLC0415
 
-    with sentences(), unit_of_work(Database(read_settings().database_url.get_secret_value())) as session:
+    with sentences(), open_database() as database, unit_of_work(database) as session:
         version, in_force = versions.current(session)
     _print_parameters(version, in_force.to_json(), as_json=as_json)
 
@@ -119,9 +127,9 @@ def set_parameters(
     """
     from registry.domain.parameters import Parameters  # noqa: PLC0415 - see the top
     from registry.store import parameters as versions  # noqa: PLC0415
-    from registry.store.session import Database, unit_of_work  # noqa: PLC0415
+    from registry.store.session import unit_of_work  # noqa: PLC0415
 
-    with sentences(), unit_of_work(Database(read_settings().database_url.get_secret_value())) as session:
+    with sentences(), open_database() as database, unit_of_work(database) as session:
         _, in_force = versions.current(session)
         changed = Parameters.from_json({**in_force.to_json(), **parse_changes(changes)})
         versions.put_in_force(session, changed, reason=reason)
@@ -156,6 +164,22 @@ def read_settings() -> "Settings":
     except ValidationError as error:
         reasons = [f"REGISTRY_{str(each['loc'][0]).upper()}: {each['msg'].lower()}" for each in error.errors()]
         raise BadSettings(reasons="; ".join(reasons)) from None
+
+
+@contextmanager
+def open_database() -> Iterator["Database"]:
+    """Open the database that the environment names; what PostgreSQL says against it becomes a sentence."""
+    from sqlalchemy.exc import DBAPIError  # noqa: PLC0415 - see the top
+
+    from registry.store.session import Database  # noqa: PLC0415
+
+    database = Database(read_settings().database_url.get_secret_value())
+    try:
+        yield database
+    except DBAPIError as error:
+        raise DatabaseUnusable(reason=str(error.orig).strip().partition("\n")[0]) from None
+    finally:
+        database.close()
 
 
 @contextmanager

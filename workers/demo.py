@@ -39,7 +39,7 @@ def run(*, directory: Path | None, as_json: bool) -> int:
         verdict = _audit(stack)
         seconds = display.seconds
         display.phase("everything stops")
-    _report(lives, verdict, display, seconds=seconds, as_json=as_json)
+    _report(lives, verdict, seconds=seconds, as_json=as_json)
     if failure is not None:
         sys.stderr.write(f"error: {failure}\n")
     return 0 if failure is None and verdict.ok else FAILED
@@ -77,7 +77,7 @@ def _audit(stack: Stack) -> Audit:
     return audit(stack.foundations.postgres.url(), addresses)
 
 
-def _report(lives: Sequence[Life], verdict: Audit, display: Display, *, seconds: float, as_json: bool) -> None:
+def _report(lives: Sequence[Life], verdict: Audit, *, seconds: float, as_json: bool) -> None:
     """Print how each policy ended and what the audit found: as JSON on stdout, or as tables."""
     for name, complaints in verdict.details.items():
         for complaint in complaints:
@@ -87,7 +87,6 @@ def _report(lives: Sequence[Life], verdict: Audit, display: Display, *, seconds:
             "policies": [life.to_json() for life in lives],
             "audit": verdict.to_json(),
             "seconds": round(seconds, 2),
-            "phases": display.phase_seconds(),
         }
         sys.stdout.write(json.dumps(result, indent=2) + "\n")
         return

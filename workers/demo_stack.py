@@ -39,7 +39,7 @@ class Stack:
 
     @property
     def flower_url(self) -> str:
-        """The page that shows the workers; its user is `registry`."""
+        """The page that shows the workers."""
         return f"http://127.0.0.1:{self.flower_port}"
 
     @property

@@ -23,6 +23,7 @@ INHERITED = ("PATH", "HOME", "LANG", "TMPDIR")
 # Who asks stops before who answers.
 STOP_CLOCKS, STOP_WORKERS, STOP_DEVNET = 10, 20, 30
 WORKER_STOP_SECONDS = 5.0
+FLOWER_USER = "registry"
 
 
 class NoNode(RegistryError):
@@ -156,11 +157,11 @@ def beat(*, environment: Mapping[str, str]) -> Process:
 
 
 def flower(*, port: int, password: str, environment: Mapping[str, str]) -> Process:
-    """Describe the page that shows the workers; its user is `registry`."""
+    """Describe the page that shows the workers, to FLOWER_USER alone."""
     return Process(
         name="flower",
         argv=_celery("flower", "--address=127.0.0.1", f"--port={port}"),
-        environment={**inherited(), **environment, "FLOWER_BASIC_AUTH": f"registry:{password}"},
+        environment={**inherited(), **environment, "FLOWER_BASIC_AUTH": f"{FLOWER_USER}:{password}"},
         ready=HttpAnswers(url=f"http://127.0.0.1:{port}/healthcheck"),
         stop_order=STOP_CLOCKS,
         stop_seconds=1.0,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from workers.demo_display import Display
 from workers.demo_stack import Stack, start
-from workers.local import CHECKOUT
+from workers.local import CHECKOUT, FLOWER_USER
 from workers.ports import HeldPorts
 from workers.supervisor import Supervisor
 
@@ -35,30 +35,32 @@ def run(*, directory: Path | None, as_json: bool) -> None:
         supervisor.wait()
 
 
-def urls(stack: Stack) -> dict[str, str]:
+def addresses(stack: Stack) -> dict[str, str]:
     """Name every address of the stack, with the passwords that it takes."""
     servers = stack.foundations
     return {
         "database": servers.postgres.url(),
         "broker": servers.valkey.url(0),
         "results": servers.valkey.url(1),
-        "node and API": stack.devnet_url,
-        "devnet's admin": f"{stack.devnet_url}/devnet/status",
-        "price venues": stack.venue_url,
-        "Flower": stack.flower_url,
-        "Flower's user and password": f"registry {stack.flower_password}",
+        "node_and_api": stack.devnet_url,
+        "devnet_admin": f"{stack.devnet_url}/devnet/status",
+        "venues": stack.venue_url,
+        "flower": stack.flower_url,
+        "flower_user": FLOWER_USER,
+        "flower_password": stack.flower_password,
     }
 
 
 def _say(stack: Stack, *, logs: Path, as_json: bool) -> None:
     """Print where everything is and what a service needs to know, on stdout."""
     if as_json:
-        said = {"urls": urls(stack), "environment": stack.environment(), "logs": str(logs)}
+        said = {"addresses": addresses(stack), "environment": stack.environment(), "logs": str(logs)}
         sys.stdout.write(json.dumps(said, indent=2) + "\n")
         sys.stdout.flush()
         return
-    width = max(map(len, urls(stack)))
-    lines = [f"{name:<{width}}  {url}" for name, url in {**urls(stack), "logs": str(logs)}.items()]
+    told = {**addresses(stack), "logs": str(logs)}
+    width = max(map(len, told))
+    lines = [f"{name.replace('_', ' '):<{width}}  {value}" for name, value in told.items()]
     settings = [f"export {name}={shlex.quote(value)}" for name, value in stack.environment().items()]
     sys.stdout.write("\n".join([*lines, "", "A service needs:", "", *settings, "", "Ctrl-C stops everything.", ""]))
     sys.stdout.flush()

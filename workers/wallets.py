@@ -28,8 +28,7 @@ class WalletSilent(RegistryError):
 
 def new_key() -> str:
     """Make a private key, as the 66 hex digits of one whose public key is compressed."""
-    # Half the curve's order is more than enough, and what is below 2^255 is below the order.
-    return f"{secrets.randbits(255) | 1:064x}01"
+    return secrets.token_hex(32) + "01"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

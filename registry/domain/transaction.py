@@ -41,6 +41,9 @@ TRANSITIONS: Mapping[TransactionStatus, frozenset[TransactionStatus]] = MappingP
 OPEN = frozenset({_T.SIGNED, _T.SENT, _T.MINED})
 """Statuses in which the transaction may still take effect: no second one for the same policy meanwhile."""
 
+IN_A_BLOCK = frozenset({_T.MINED, _T.SUCCEEDED, _T.ABORTED})
+"""Statuses that rest on a block, and fall with it."""
+
 NOT_EXPIRED_YET = 104
 OVER_ELSEWHERE = frozenset({103, 207, 208})
 """Contract errors that say the policy is over in another way: the chain's own events tell which."""

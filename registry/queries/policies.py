@@ -164,13 +164,21 @@ def _cursor(value: object, *, integer_first: bool) -> tuple[object, UUID] | None
         return None
     first, _, second = text("after", value).partition("/")
     try:
-        return (int(first) if integer_first else datetime.fromisoformat(first)), UUID(second)
+        return integer("after", first) if integer_first else _moment(first), UUID(second)
     except ValueError:
         raise BadRequest(field="after", reason="it is not the `next` of a page of this list") from None
 
 
+def _moment(value: str) -> datetime:
+    found = datetime.fromisoformat(value)
+    if found.tzinfo is None:
+        raise ValueError("a mark has a zone")
+    return found
+
+
 def _limit(body: Mapping[str, object]) -> int:
-    return integer("limit", body.get("limit") or DEFAULT_LIMIT, highest=MOST)
+    limit = body.get("limit")
+    return DEFAULT_LIMIT if limit is None else integer("limit", limit, highest=MOST)
 
 
 def _status(value: object) -> PolicyStatus:

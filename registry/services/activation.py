@@ -39,7 +39,10 @@ class Wish:
 
 
 def request(database: Database, contracts: Contracts, message: object, *, height: BurnHeight, now: datetime) -> Wish:
-    """Take an owner's request for one of his Active policies; the same key again finds the same request."""
+    """Take an owner's request for one of his Active policies.
+
+    The same key again finds the same request: what was decided stands, a refusal is raised once more.
+    """
     body = object_of(
         "message",
         message,
@@ -56,6 +59,8 @@ def request(database: Database, contracts: Contracts, message: object, *, height
         if known is not None:
             if known.min_payout_base_units != min_payout:
                 raise IdempotencyKeyReused(key=key)
+            if (refusal := activations.refusal_of(known)) is not None:
+                raise refusal
             return Wish(policy_id=policy.id, pairs=_pairs(session, policy) if known.state == RequestState.OPEN else ())
         _require_open_to_requests(session, policy, height=height)
         session.add(
@@ -79,7 +84,8 @@ def _require_open_to_requests(session: Session, policy: PolicyRow, *, height: Bu
         raise EuropeanStyle(policy=named, expiration_height=policy.expiration_height)
     if height > policy.expiration_height:
         raise PolicyRanOut(policy=named, expiration_height=policy.expiration_height, height=height)
-    if activations.open_of(session, policy.id) is not None:
+    pinned = session.get(SettlementRow, policy.id) is not None
+    if pinned or activations.open_of(session, policy.id) is not None:
         raise ActivationOpen(policy=named)
 
 
@@ -88,25 +94,29 @@ def _pairs(session: Session, policy: PolicyRow) -> tuple[Pair, ...]:
 
 
 def pairs_for(database: Database, policy_id: UUID) -> tuple[Pair, ...]:
-    """The prices that decide this policy."""
+    """The prices that decide this policy; none once its payout is pinned."""
     with unit_of_work(database) as session:
+        if session.get(SettlementRow, policy_id) is not None:
+            return ()
         return _pairs(session, policies.get(session, policy_id))
 
 
 def decide(
     database: Database, policy_id: UUID, *, price_ids: Sequence[int], height: ChainHeight, now: datetime
 ) -> dict[str, Any]:
-    """Decide one policy by prices fetched for it; deciding it again changes nothing.
+    """Decide one policy once prices were fetched for it; deciding it again changes nothing.
 
-    In the money: the amount is pinned and the policy is Settling (edge c). Else an open request is refused, and
-    raised as its refusal once that is kept; a European policy that is due begins to expire (edge j).
+    A request is decided by the first aggregates fetched after it, whoever fetched them and however often that was
+    tried since; a European policy by those given here. In the money: the amount is pinned and the policy is Settling
+    (edge c). Else an open request is refused, and raised as its refusal once that is kept; a European policy that is
+    due begins to expire (edge j).
     """
     with unit_of_work(database) as session:
         policy = policies.lock(session, policy_id)
         if policy.status_detailed == PolicyStatus.ACTIVE:
             refusal = _decide(session, policy, price_ids, height=height, now=now)
         else:
-            refusal = activations.newest_refusal(session, policy_id)
+            refusal = activations.refusal_of(activations.newest(session, policy_id))
         session.refresh(policy)
         answer = _answer(session, policy)
     if refusal is not None:
@@ -124,10 +134,10 @@ def _decide(
         return None
     due = facts.style is ExerciseStyle.EUROPEAN and is_due(facts, height=height)
     if wish is None and not due:
-        return activations.newest_refusal(session, policy.id)
+        return activations.refusal_of(activations.newest(session, policy.id))
     _, in_force = parameters.current(session)
-    fetched = [prices.get(session, price_id) for price_id in price_ids]
-    if not fetched or not in_force.activation_enabled or (wish and _older(fetched, than=wish.requested_at)):
+    fetched = _deciding(session, policy, wish, price_ids)
+    if not fetched or not in_force.activation_enabled:
         return None
     try:
         owed = _payout(session, policy, wish, prices.as_prices(fetched))
@@ -143,8 +153,16 @@ def _decide(
     return None
 
 
-def _older(fetched: Sequence[PriceRow], *, than: datetime) -> bool:
-    return any(row.fetched_at < than for row in fetched)
+def _deciding(
+    session: Session, policy: PolicyRow, wish: ActivationRequestRow | None, price_ids: Sequence[int]
+) -> list[PriceRow]:
+    """The aggregates that decide; none while one of them is still to be fetched."""
+    if wish is None:
+        return [prices.get(session, price_id) for price_id in price_ids]
+    pairs = _pairs(session, policy)
+    found = [prices.first_since(session, pair, at=wish.requested_at) for pair in pairs]
+    fetched = [row for row in found if row is not None]
+    return fetched if len(fetched) == len(pairs) else []
 
 
 def _payout(session: Session, policy: PolicyRow, wish: ActivationRequestRow | None, market: Prices) -> Payout:

@@ -1,6 +1,6 @@
 """Blocks: followed in order, each applied once with the events of our contracts in it; a fork is rewound first."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -9,7 +9,6 @@ import structlog
 from sqlalchemy.orm import Session
 
 from registry.domain.height import ChainHeight, Depths
-from registry.domain.transaction import TransactionStatus
 from registry.domain.units import BlockHash, BurnHeight, StacksHeight
 from registry.services.events import apply_events, quarantine_unexplained
 from registry.stacks.contracts import Contracts
@@ -41,22 +40,29 @@ def follow(
     database: Database, node: StacksNode, contracts: Contracts, *, depths: Depths, limit: int, now: datetime
 ) -> Followed:
     """Apply at most `limit` new blocks; hand over the policies that confirmed events concern."""
-    rewound = _rewind_fork(database, node, contracts, now=now)
+    concerned = set(_rewind_fork(database, node, now=now))
     fresh = _new_blocks(database, node, contracts, limit=limit)
     located = _locate(node, _new_logs(database, node, contracts), last=fresh[-1].height) if fresh else {}
+    late = _undo_incomplete(database, located.keys() - {block.index_block_hash for block in fresh}, now=now)
+    if late is not None:
+        return Followed(policy_ids=tuple(sorted(concerned | late)), applied=0, behind=True)
     applied = 0
     for block in fresh:
         with unit_of_work(database) as session:
             if not _apply(session, contracts, block, located.get(block.index_block_hash, [])):
                 break
         applied += 1
-    concerned = set(rewound)
-    height = known_height(database, depths=depths)
-    if height is not None:
-        with unit_of_work(database) as session:
-            quarantine_unexplained(session, contracts, confirmed=height.confirmed, now=now)
-            concerned.update(blocks.hand_over(session, confirmed=height.confirmed, now=now))
+    concerned |= _hand_over(database, contracts, depths=depths, now=now)
     return Followed(policy_ids=tuple(sorted(concerned)), applied=applied, behind=applied == limit)
+
+
+def _hand_over(database: Database, contracts: Contracts, *, depths: Depths, now: datetime) -> set[UUID]:
+    height = known_height(database, depths=depths)
+    if height is None:
+        return set()
+    with unit_of_work(database) as session:
+        quarantine_unexplained(session, contracts, confirmed=height.confirmed, now=now)
+        return set(blocks.hand_over(session, confirmed=height.confirmed, now=now))
 
 
 def _new_blocks(database: Database, node: StacksNode, contracts: Contracts, *, limit: int) -> list[Block]:
@@ -131,43 +137,50 @@ def _apply(session: Session, contracts: Contracts, block: Block, logs: Sequence[
     newest = blocks.hold_tip(session)
     if newest is not None and newest.index_block_hash != block.parent_index_block_hash:
         return False
-    row = BlockRow(
-        index_block_hash=block.index_block_hash,
-        parent_index_block_hash=block.parent_index_block_hash,
-        height=block.height,
-        burn_height=block.burn_height,
-        time=block.time,
+    row = blocks.add(
+        session,
+        BlockRow(
+            index_block_hash=block.index_block_hash,
+            parent_index_block_hash=block.parent_index_block_hash,
+            height=block.height,
+            burn_height=block.burn_height,
+            time=block.time,
+        ),
     )
-    session.add(row)
-    session.flush()
     if apply_events(session, contracts, row, logs):
         row.books = reservations.books_as_json(session)
     return True
 
 
-def _rewind_fork(database: Database, node: StacksNode, contracts: Contracts, *, now: datetime) -> Sequence[UUID]:
-    """Undo every applied block that is canonical no more; answer the policies that their events concern."""
+def _rewind_fork(database: Database, node: StacksNode, *, now: datetime) -> set[UUID]:
+    """Undo every applied block that is canonical no more; answer the policies that this concerns."""
     with unit_of_work(database) as session:
         newest = blocks.tip(session)
     if newest is None or _is_canonical(node, newest):
-        return ()
-    ancestor = _ancestor(database, node, newest)
+        return set()
+    return _undo_above(database, _ancestor(database, node, newest), tip=newest, now=now) or set()
+
+
+def _undo_incomplete(database: Database, hashes: Collection[BlockHash], *, now: datetime) -> set[UUID] | None:
+    """Undo applied blocks of which the node shows events only now; None if there are none."""
     with unit_of_work(database) as session:
-        blocks.hold_tip(session)
+        incomplete, newest = blocks.standing(session, hashes), blocks.tip(session)
+    if not incomplete or newest is None:
+        return None
+    return _undo_above(database, StacksHeight(incomplete[0].height - 1), tip=newest, now=now)
+
+
+def _undo_above(database: Database, ancestor: StacksHeight, *, tip: BlockRow, now: datetime) -> set[UUID] | None:
+    """Take back all above an ancestor, decided upon at this tip; None if another worker has moved it meanwhile."""
+    with unit_of_work(database) as session:
+        newest = blocks.hold_tip(session)
+        if newest is None or newest.index_block_hash != tip.index_block_hash:
+            return None
         orphaned = blocks.orphan_above(session, ancestor)
         reservations.restore_books(session, blocks.newest_books(session))
-        for row in transactions.mined_in(session, orphaned):
-            transactions.move(
-                session,
-                row.id,
-                leaves=TransactionStatus(row.status),
-                enters=TransactionStatus.SENT,
-                changes={"block": None, "height": None, "chain_status": None, "result": None, "look_at": now},
-            )
-            transactions.reopen_entries(session, row.id)
-        concerned = blocks.policies_in(session, orphaned)
-        blocks.due_now(session, concerned, now=now)
-    _LOG.error("blocks.rewound", ancestor=ancestor, orphaned=len(orphaned), pool=contracts.pool)
+        concerned = {*transactions.unmine(session, orphaned, now=now), *blocks.policies_in(session, orphaned)}
+        blocks.due_now(session, sorted(concerned), now=now)
+    _LOG.error("blocks.rewound", ancestor=ancestor, orphaned=len(orphaned))
     return concerned
 
 

@@ -157,7 +157,7 @@ def _entries(session: Session, policy_ids: Sequence[UUID], *, height: ChainHeigh
 
 
 def send(database: Database, node: StacksNode, transaction_id: UUID, *, now: datetime) -> None:
-    """Send a stored transaction's newest bytes unless the node has taken them already.
+    """Send a stored transaction's newest bytes unless the node has taken them already, or a fork moved what they name.
 
     A node that gives no usable answer raises: the bytes stay Signed and are sent again. A refusal is kept with
     the attempt; whether the nonce was used after all, the look-up by txid says.
@@ -165,7 +165,11 @@ def send(database: Database, node: StacksNode, transaction_id: UUID, *, now: dat
     with unit_of_work(database) as session:
         row = transactions.get(session, transaction_id)
         attempt = transactions.attempts(session, transaction_id)[-1]
+        stands = transactions.names_stand(session, transaction_id)
     if row.status != TransactionStatus.SIGNED:
+        return
+    if not stands:
+        _LOG.error("broadcast.withheld", tx_id=attempt.tx_id, reason="it names an id that a fork took back")
         return
     answer = node.broadcast(attempt.raw)
     with unit_of_work(database) as session:

@@ -3,16 +3,19 @@
 from datetime import datetime, timedelta
 from uuid import UUID
 
+import structlog
 from sqlalchemy.orm import Session
 
 from registry.domain.height import ChainHeight
 from registry.domain.transaction import OPEN, Purpose, TransactionStatus
 from registry.domain.units import TxId
-from registry.stacks.node import ChainStatus, SeenTransaction, StacksNode
+from registry.stacks.node import ChainStatus, Rejected, SeenTransaction, StacksNode
 from registry.stacks.outcomes import Payout, Refused, expirations, settlement
-from registry.store import transactions
+from registry.store import blocks, transactions
 from registry.store.session import Database, unit_of_work
-from registry.store.tables import TransactionRow
+from registry.store.tables import AttemptRow, TransactionRow
+
+_LOG = structlog.get_logger()
 
 NO_CODE = 0
 """Stands for an abort without a contract's number: a post-condition, or a runtime error."""
@@ -23,13 +26,19 @@ _OVER = {ChainStatus.SUCCESS, ChainStatus.ABORT_BY_RESPONSE, ChainStatus.ABORT_B
 def look(
     database: Database, node: StacksNode, transaction_id: UUID, *, height: ChainHeight, pause: timedelta, now: datetime
 ) -> list[UUID]:
-    """Look once; answer the policies that it decided something for, none while it is not deep enough."""
+    """Look once; answer the policies that it decided something for, none while it is not deep enough.
+
+    Bytes that were sent and that the node knows no more are sent again as they are.
+    """
     with unit_of_work(database) as session:
         row = transactions.get(session, transaction_id)
-        tx_ids = [attempt.tx_id for attempt in transactions.attempts(session, transaction_id)]
+        attempts = transactions.attempts(session, transaction_id)
+        stands = transactions.names_stand(session, transaction_id)
     if row.status not in OPEN:
         return []
-    seen = _seen(node, tx_ids)
+    seen = _seen(node, [attempt.tx_id for attempt in attempts])
+    if seen is None and row.status != TransactionStatus.SIGNED and stands:
+        _send_again(node, attempts[-1])
     with unit_of_work(database) as session:
         return _keep(session, row, seen, height=height, look_at=now + pause)
 
@@ -40,6 +49,12 @@ def _seen(node: StacksNode, tx_ids: list[str]) -> SeenTransaction | None:
     known = [answer for answer in answers if answer is not None]
     mined = [answer for answer in known if answer.block is not None]
     return next(iter(mined or known), None)
+
+
+def _send_again(node: StacksNode, attempt: AttemptRow) -> None:
+    answer = node.broadcast(attempt.raw)
+    if isinstance(answer, Rejected):
+        _LOG.error("transaction.lost", tx_id=attempt.tx_id, reason=answer.reason.value, message=answer.message)
 
 
 def _keep(
@@ -57,7 +72,7 @@ def _keep(
         transactions.move(session, row.id, leaves=status, enters=TransactionStatus.MINED, changes=where)
     else:
         transactions.place(session, row.id, where)
-    if seen.block.burn_height > height.confirmed:
+    if seen.block.burn_height > height.confirmed or not blocks.is_canonical(session, seen.block.index_block_hash):
         return []
     return _close(session, row, seen)
 

@@ -52,11 +52,12 @@ def ask(database: Database, contracts: Contracts, *, owner: object, key: object,
     request = CreationRequest.from_json(body)
     named = text("idempotency_key", key)
     with unit_of_work(database) as session:
-        _, parameters = parameter_rows.current(session)
-        check_sold(amount=request.amount, days=request.days, parameters=parameters)
         row = quotes.ask(session, owner=principal, key=named, request=request.to_json())
         if row.request != request.to_json():
             raise IdempotencyKeyReused(key=named)
+        if row.policy_id is None:
+            _, parameters = parameter_rows.current(session)
+            check_sold(amount=request.amount, days=request.days, parameters=parameters)
         return Asked(quote=row.id, pairs=request.pairs, policy_id=row.policy_id)
 
 
@@ -73,8 +74,7 @@ def price(database: Database, quote: UUID, *, price_ids: Sequence[int], now: dat
 def _price_row(session: Session, row: QuoteRow, fetched: Sequence[PriceRow], *, now: datetime) -> None:
     parameters_id, parameters = parameter_rows.current(session)
     request = CreationRequest.from_json(row.request)
-    for each in fetched:
-        require_fresh(Pair(each.pair), observed_at=each.observed_at, now=now, parameters=parameters)
+    _require_fresh(fetched, parameters, now=now)
     market = prices.as_prices(fetched)
     tier = classify(request.strike, spot=market.btc_usd, days=request.days)
     closes = prices.closes(session, Pair.BTC_USD, count=closes_needed(request.days), today=now.date())
@@ -109,6 +109,11 @@ def _price_row(session: Session, row: QuoteRow, fetched: Sequence[PriceRow], *, 
     }
 
 
+def _require_fresh(fetched: Sequence[PriceRow], parameters: Parameters, *, now: datetime) -> None:
+    for each in fetched:
+        require_fresh(Pair(each.pair), observed_at=each.observed_at, now=now, parameters=parameters)
+
+
 def check_capacity(database: Database, quote: UUID, *, limits: OpenQuoteLimits) -> None:
     """Refuse early what the pool cannot cover; `record` asks again, with the tier held."""
     with unit_of_work(database) as session:
@@ -120,18 +125,23 @@ def check_capacity(database: Database, quote: UUID, *, limits: OpenQuoteLimits) 
 def _require_room(session: Session, row: QuoteRow, *, limits: OpenQuoteLimits) -> None:
     request = CreationRequest.from_json(row.request)
     tier, needed, parameters = _priced(session, row)
-    capital = reservations.lock_tier(session, tier, request.token)
+    owner = Principal(row.owner_principal)
+    reservations.hold_owner(session, owner)
+    tiers = reservations.lock_tiers(session, request.token)
     book = reservations.book(session, request.token)
     pool = PoolUse(
         token=request.token,
         assets=BaseUnits(book.assets),
         locked=BaseUnits(book.locked),
-        reserved=BaseUnits(reservations.reserved_of_pool(session, request.token)),
+        reserved=BaseUnits(sum(each.reserved_base_units for each in tiers.values())),
     )
-    reserved = BaseUnits(capital.reserved_base_units)
-    use = TierUse(tier=tier, locked=BaseUnits(capital.locked_base_units), reserved=reserved, unsigned=reserved)
-    owner = Principal(row.owner_principal)
-    check_open_quotes(owner, unsigned=reservations.open_quotes_of(session, owner), limits=limits)
+    use = TierUse(
+        tier=tier,
+        locked=BaseUnits(tiers[tier].locked_base_units),
+        reserved=BaseUnits(tiers[tier].reserved_base_units),
+        unsigned=BaseUnits(reservations.unsigned_of_tier(session, tier, request.token)),
+    )
+    check_open_quotes(owner, unsigned=reservations.unsigned_of_owner(session, owner), limits=limits)
     check_room(needed, pool=pool, use=use, parameters=parameters, limits=limits)
 
 
@@ -151,14 +161,18 @@ def record(
     limits: OpenQuoteLimits,
     now: datetime,
 ) -> UUID:
-    """Record the attempt with its reservation (edge a), once; `height` is the canonical tip's, read just before."""
+    """Record the attempt with its reservation (edge a), once, while its prices are fresh.
+
+    `height` is the canonical tip's, read just before.
+    """
     with unit_of_work(database) as session:
         row = quotes.lock(session, quote)
         if row.policy_id is not None:
             return row.policy_id
-        _require_room(session, row, limits=limits)
         request = CreationRequest.from_json(row.request)
         tier, collateral, parameters = _priced(session, row)
+        _require_fresh(_prices_of(session, row), parameters, now=now)
+        _require_room(session, row, limits=limits)
         policy = _policy_of(row, request, contracts, height=height, now=now)
         session.add(policy)
         session.flush()
@@ -178,6 +192,11 @@ def record(
         )
         policies.record(session, _recorded(policy, row, height=height, now=now))
         return policy.id
+
+
+def _prices_of(session: Session, row: QuoteRow) -> list[PriceRow]:
+    snapshots = row.pricing["prices"] if row.pricing else []
+    return [prices.get(session, snapshot["price_id"]) for snapshot in snapshots]
 
 
 def _policy_of(

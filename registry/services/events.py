@@ -169,7 +169,10 @@ def quarantine_unexplained(session: Session, contracts: Contracts, *, confirmed:
             continue
         if max(created.protected_value, created.protected_amount, created.expiration_height) > BIGINT_MAX:
             _LOG.error("purchase.beyond_columns", tx_id=event.tx_id)
+            event.applied_at = now
             continue
+        if policies.with_on_chain_id(session, purchase.policy_id) is not None:
+            continue  # a fork took this id from another policy, which gives it up first
         row = _quarantined(event, block, purchase, created, now=now)
         session.add(row)
         session.flush()
@@ -205,10 +208,15 @@ def _quarantined(
         creation_height=block.burn_height,
         creation_timestamp=block.time,
         creation_block=block.index_block_hash,
-        premium_amount_base_units=min(purchase.premium, BIGINT_MAX),
+        premium_amount_base_units=_fitting(purchase.premium),
         premium_token=purchase.token,
-        premium_fee_amount_base_units=min(purchase.fee, BIGINT_MAX),
+        premium_fee_amount_base_units=_fitting(purchase.fee),
         tx_id_creation=event.tx_id,
         next_look_at=None,
         created_at=now,
     )
+
+
+def _fitting(amount: int) -> int | None:
+    """What a column can hold; the rest stands in the event's bytes."""
+    return amount if amount <= BIGINT_MAX else None

@@ -1,7 +1,7 @@
 """Expiration: what ran out begins to expire; quotes that nobody signed are given up."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -11,6 +11,9 @@ from registry.domain.policy import Edge, ExerciseStyle, PolicyStatus, is_due
 from registry.store import activations, policies, quotes, reservations
 from registry.store.session import Database, unit_of_work
 from registry.store.tables import CollateralState, PolicyRow
+
+HEAD_START = timedelta(seconds=30)
+"""For a batch to be signed as one, before its policies are looked at one by one."""
 
 
 def sweep(database: Database, *, height: ChainHeight, limit: int, now: datetime) -> tuple[list[UUID], list[UUID]]:
@@ -23,7 +26,7 @@ def sweep(database: Database, *, height: ChainHeight, limit: int, now: datetime)
     with unit_of_work(database) as session:
         for row in policies.claim_due(session, confirmed=height.confirmed, limit=limit):
             row.last_checked_block_height_expiry = height.tip
-            row.next_look_at = now
+            row.next_look_at = now + HEAD_START
             (european if row.exercise_style == ExerciseStyle.EUROPEAN else american).append(row.id)
     return american, european
 
@@ -45,6 +48,7 @@ def begin(database: Database, policy_ids: Sequence[UUID], *, height: ChainHeight
                     height=height.tip,
                     now=now,
                 )
+                policies.look_again(session, policy_id, at=now + HEAD_START, height=None)
                 expiring.append(policy_id)
             elif row.status_detailed == PolicyStatus.EXPIRING:
                 expiring.append(policy_id)
@@ -65,15 +69,18 @@ def outlived_quotes(database: Database, *, height: ChainHeight, limit: int) -> l
 
 
 def give_up(database: Database, policy_id: UUID, *, height: ChainHeight, now: datetime) -> bool:
-    """End a creation whose quote was outlived with no purchase on chain (edge e) and free its reservation."""
+    """End a creation whose quote was outlived with no purchase on chain (edge e) and free its reservation.
+
+    What was asked for or pinned before a fork took the purchase is void.
+    """
     with unit_of_work(database) as session:
         row = policies.lock(session, policy_id)
         facts = policies.facts(session, row)
         outlived = facts.valid_until_height is not None and height.confirmed > facts.valid_until_height
-        if facts.purchase is not None or not outlived:
+        if facts.status is not PolicyStatus.PENDING_CREATION or facts.purchase is not None or not outlived:
             return False
         quote = quotes.of_policy(session, policy_id)
-        moved = policies.move(
+        policies.move(
             session,
             policy_id,
             Edge.GIVEN_UP,
@@ -81,9 +88,8 @@ def give_up(database: Database, policy_id: UUID, *, height: ChainHeight, now: da
             cause="declined and outlived" if quote and quote.declined_at else "outlived, never purchased",
             actor="sweep",
             height=height.tip,
+            detail=activations.void(session, row, now=now),
             now=now,
         )
-        if moved:
-            reservations.change(session, policy_id, leaves=CollateralState.RESERVED, enters=CollateralState.RELEASED)
-            activations.void(session, policy_id, now=now)
-        return moved
+        reservations.change(session, policy_id, leaves=CollateralState.RESERVED, enters=CollateralState.RELEASED)
+        return True

@@ -4,7 +4,7 @@ from registry.domain.errors import BadRequest
 from registry.domain.request import object_of, text
 from registry.domain.units import Principal
 from registry.stacks.contracts import Contracts
-from registry.stacks.events import PolicyCreated, PolicyStatusUpdated, UnknownEvent, decode_event
+from registry.stacks.events import MalformedEvent, PolicyCreated, PolicyStatusUpdated, UnknownEvent, decode_event
 
 _HASH_BYTES = 32
 
@@ -24,7 +24,10 @@ def check(contracts: Contracts, message: object) -> str:
     if contract not in {contracts.registry, contracts.pool}:
         raise BadRequest(field="contract_identifier", reason=f"{contract} is not a contract of ours")
     raw = _bytes("raw_value", printed["raw_value"])
-    decoded = decode_event(contracts, contract, raw)
+    try:
+        decoded = decode_event(contracts, contract, raw)
+    except MalformedEvent as error:
+        raise BadRequest(field="raw_value", reason=str(error.figures["reason"])) from None
     if isinstance(decoded, UnknownEvent):
         raise BadRequest(field="raw_value", reason="it is not an event of ours")
     if isinstance(decoded, PolicyCreated | PolicyStatusUpdated) and decoded.counterparty != contracts.pool:

@@ -46,36 +46,58 @@ class Change:
 def sync(
     database: Database, contracts: Contracts, policy_id: UUID, *, height: ChainHeight, now: datetime
 ) -> list[Edge]:
-    """Move one policy along every edge that confirmed facts ask for, each with its event; answer the edges."""
+    """Move one policy along every edge that confirmed facts ask for, each with its event; answer the edges.
+
+    Each edge is a commit of its own: what a fork took from a policy, its on-chain id above all, is free at once.
+    """
     walked: list[Edge] = []
+    while (edge := _walk(database, contracts, policy_id, height=height, now=now)) is not None:
+        walked.append(edge)
+    return walked
+
+
+def _walk(
+    database: Database, contracts: Contracts, policy_id: UUID, *, height: ChainHeight, now: datetime
+) -> Edge | None:
     with unit_of_work(database) as session:
         policy = policies.lock(session, policy_id)
-        while (edge := _edge(session, policy, height=height)) is not None:
-            leaves = PolicyStatus(policy.status_detailed)
-            change = _EFFECTS[edge](session, contracts, policy)
-            policies.move(
-                session,
-                policy_id,
-                edge,
-                leaves=leaves,
-                cause=change.cause,
-                actor="chain",
-                height=change.height,
-                tx_id=change.tx_id,
-                detail=change.detail,
-                changes=change.values,
-                now=now,
-            )
-            session.refresh(policy)
-            walked.append(edge)
-            report = _LOG.error if change.cause in _ALARMS else _LOG.info
-            report("policy.moved", edge=edge.value, status=policy.status_detailed, cause=change.cause)
-    return walked
+        edge = _edge(session, policy, height=height)
+        if edge is None:
+            return None
+        leaves = PolicyStatus(policy.status_detailed)
+        change = _EFFECTS[edge](session, contracts, policy)
+        policies.move(
+            session,
+            policy_id,
+            edge,
+            leaves=leaves,
+            cause=change.cause,
+            actor="chain",
+            height=change.height,
+            tx_id=change.tx_id,
+            detail=change.detail,
+            changes=change.values,
+            now=now,
+        )
+        session.refresh(policy)
+    report = _LOG.error if change.cause in _ALARMS else _LOG.info
+    report("policy.moved", edge=edge.value, status=policy.status_detailed, cause=change.cause)
+    return edge
 
 
 def _edge(session: Session, policy: PolicyRow, *, height: ChainHeight) -> Edge | None:
     facts = policies.facts(session, policy)
-    return chain_edge(facts, height=height) or failure_edge(facts, transactions.facts(session, policy.id))
+    edge = chain_edge(facts, height=height) or failure_edge(facts, transactions.facts(session, policy.id))
+    waits = edge in {Edge.PURCHASE_CONFIRMED, Edge.PURCHASED_AFTER_ALL} and _is_taken(session, policy)
+    return None if waits else edge
+
+
+def _is_taken(session: Session, policy: PolicyRow) -> bool:
+    """Whether another policy still has the on-chain id that a fork gave to this one; it gives it up first."""
+    event, _ = _evidence(session, policy, "policy-purchased")
+    return event.policy_id_on_chain is not None and policies.with_on_chain_id(
+        session, event.policy_id_on_chain
+    ) not in {None, policy.id}
 
 
 _UNASKED = "chain"
@@ -186,7 +208,19 @@ def _released(session: Session, contracts: Contracts, policy: PolicyRow) -> Chan
     )
 
 
-def _unasked(_session: Session, _contracts: Contracts, _policy: PolicyRow) -> Change:
+def _activated(session: Session, _contracts: Contracts, policy: PolicyRow) -> Change:
+    """The payout is on chain: the one that was pinned before a fork, or one that nobody here asked for."""
+    pinned = session.get(SettlementRow, policy.id)
+    return Change(cause=_UNASKED if pinned is None else "pinned earlier")
+
+
+def _resumed(session: Session, _contracts: Contracts, policy: PolicyRow) -> Change:
+    """The end is on chain though we had failed; or else the failure was orphaned, and our transaction waits again."""
+    ended = blocks.final_status_of(session, policy.id)
+    return Change(cause=_ORPHANED if ended is None else _UNASKED)
+
+
+def _due(_session: Session, _contracts: Contracts, _policy: PolicyRow) -> Change:
     return Change(cause=_UNASKED)
 
 
@@ -214,11 +248,11 @@ _EFFECTS: Mapping[Edge, Callable[[Session, Contracts, PolicyRow], Change]] = Map
     {
         Edge.PURCHASE_CONFIRMED: _purchased,
         Edge.PURCHASED_AFTER_ALL: _purchased,
-        Edge.ACTIVATED: _unasked,
-        Edge.SETTLEMENT_RESUMED: _unasked,
+        Edge.ACTIVATED: _activated,
+        Edge.SETTLEMENT_RESUMED: _resumed,
         Edge.PAID: _paid,
-        Edge.DUE: _unasked,
-        Edge.EXPIRATION_RESUMED: _unasked,
+        Edge.DUE: _due,
+        Edge.EXPIRATION_RESUMED: _resumed,
         Edge.RELEASED: _released,
         Edge.SETTLEMENT_FAILED: _failed,
         Edge.EXPIRATION_FAILED: _failed,

@@ -3,14 +3,14 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from registry.domain import settlement
 from registry.domain.errors import RegistryError
 from registry.domain.settlement import PayoutRefused
-from registry.store.tables import ActivationRequestRow, RequestState
+from registry.store.tables import ActivationRequestRow, PolicyRow, RequestState, SettlementRow
 
 
 def by_key(session: Session, policy_id: UUID, key: str) -> ActivationRequestRow | None:
@@ -49,18 +49,29 @@ def refuse(session: Session, wish: ActivationRequestRow, refusal: PayoutRefused,
     session.flush()
 
 
-def newest_refusal(session: Session, policy_id: UUID) -> RegistryError | None:
-    """The refusal of the policy's latest request, as it was told; None if that was not refused."""
-    wish = newest(session, policy_id)
+def refusal_of(wish: ActivationRequestRow | None) -> RegistryError | None:
+    """The refusal of a request, as it was told; None if it was not refused."""
     if wish is None or wish.refusal is None:
         return None
     kind: type[PayoutRefused] = getattr(settlement, str(wish.refusal["kind"]))
     return kind(wish.refusal["figures"])
 
 
-def void(session: Session, policy_id: UUID, *, now: datetime) -> None:
-    """End an open request whose purchase is gone for good."""
-    wish = open_of(session, policy_id)
-    if wish is not None:
-        wish.state = RequestState.VOID
-        wish.decided_at = now
+def void(session: Session, policy: PolicyRow, *, now: datetime) -> dict[str, object]:
+    """End what was asked for and what was pinned, for the purchase is gone for good; answer what that was."""
+    session.execute(
+        update(ActivationRequestRow)
+        .where(
+            col(ActivationRequestRow.policy_id) == policy.id,
+            col(ActivationRequestRow.state).in_([RequestState.OPEN, RequestState.ACCEPTED]),
+        )
+        .values(state=RequestState.VOID, decided_at=now)
+        .execution_options(synchronize_session="fetch")
+    )
+    pinned = session.get(SettlementRow, policy.id)
+    if pinned is None:
+        return {}
+    session.delete(pinned)
+    policy.oracle_data_snapshot_settlement = None
+    session.flush()
+    return {"void": {"amount_base_units": pinned.amount_base_units, "token": pinned.token, **pinned.snapshot}}

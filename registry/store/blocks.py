@@ -1,11 +1,11 @@
 """Blocks that were applied, and the events of our contracts in them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, text, update
+from sqlalchemy import delete, or_, select, text, update
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -35,6 +35,30 @@ def at(session: Session, height: StacksHeight) -> BlockRow | None:
     return session.execute(
         select(BlockRow).where(col(BlockRow.is_canonical), col(BlockRow.height) == height)
     ).scalar_one_or_none()
+
+
+def is_canonical(session: Session, index_block_hash: str) -> bool:
+    """Whether this block was applied and stands."""
+    row = session.get(BlockRow, index_block_hash)
+    return row is not None and row.is_canonical
+
+
+def standing(session: Session, hashes: Collection[str]) -> Sequence[BlockRow]:
+    """Those of these blocks that were applied and are canonical, lowest first."""
+    rows = session.execute(
+        select(BlockRow)
+        .where(col(BlockRow.index_block_hash).in_(hashes), col(BlockRow.is_canonical))
+        .order_by(col(BlockRow.height))
+    )
+    return rows.scalars().all()
+
+
+def add(session: Session, row: BlockRow) -> BlockRow:
+    """Add a block on the tip. One that a fork had taken off comes back, its events to be applied anew."""
+    session.execute(delete(ChainEventRow).where(col(ChainEventRow.block) == row.index_block_hash))
+    added = session.merge(row)
+    session.flush()
+    return added
 
 
 def has_event(session: Session, *, tx_id: str, index: int) -> bool:
@@ -106,7 +130,10 @@ def policy_of_on_chain_id(session: Session, policy_id_on_chain: int) -> UUID | N
 
 
 def hand_over(session: Session, *, confirmed: BurnHeight, now: datetime) -> Sequence[UUID]:
-    """Mark the events that became confirmed as handed over; answer the policies they concern, due for a look."""
+    """Mark the events that became confirmed as handed over; answer the policies they concern, due for a look.
+
+    A purchase that belongs to no policy yet is kept for `unexplained_purchases`.
+    """
     deep = select(col(BlockRow.index_block_hash)).where(
         col(BlockRow.is_canonical), col(BlockRow.burn_height) <= confirmed
     )
@@ -115,6 +142,10 @@ def hand_over(session: Session, *, confirmed: BurnHeight, now: datetime) -> Sequ
         .where(
             col(ChainEventRow.applied_at).is_(None),
             col(ChainEventRow.block).in_(deep.scalar_subquery()),
+            or_(
+                col(ChainEventRow.policy_id).is_not(None),
+                col(ChainEventRow.name).is_distinct_from("policy-purchased"),
+            ),
         )
         .values(applied_at=now)
         .returning(col(ChainEventRow.policy_id))
@@ -126,7 +157,7 @@ def hand_over(session: Session, *, confirmed: BurnHeight, now: datetime) -> Sequ
 
 
 def due_now(session: Session, policy_ids: Sequence[UUID], *, now: datetime) -> None:
-    """Have these policies looked at: what became of their events moves them."""
+    """Have these policies looked at: what became of their events or transactions moves them."""
     session.execute(
         update(PolicyRow)
         .where(col(PolicyRow.id).in_(policy_ids))
@@ -150,7 +181,7 @@ def link(session: Session, block: str, *, tx_id: str, policy_id_on_chain: int, p
 
 
 def unexplained_purchases(session: Session, *, confirmed: BurnHeight) -> Sequence[tuple[ChainEventRow, BlockRow]]:
-    """Confirmed purchases in our pool that belong to no policy yet."""
+    """Confirmed purchases in our pool that belong to no policy yet, in the order of the chain."""
     rows = session.execute(
         select(ChainEventRow, BlockRow)
         .join(BlockRow, col(BlockRow.index_block_hash) == col(ChainEventRow.block))

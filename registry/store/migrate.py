@@ -31,8 +31,8 @@ def migrate(database: Database) -> None:
     A second process waits for the first; a statement that waits over 10 s for a table gives up and changes nothing.
     """
     with database.engine.connect() as connection, connection.begin():
-        connection.execute(text("SET LOCAL lock_timeout = '10s'"))
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})
+        connection.execute(text("SET LOCAL lock_timeout = '10s'"))
         command.upgrade(configuration(connection), "head")
         with Session(bind=connection, join_transaction_mode="create_savepoint") as session, session.begin():
             if session.execute(select(col(ParametersRow.id)).limit(1)).first() is None:

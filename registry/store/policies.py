@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CursorResult, or_, select, update
+from sqlalchemy import CursorResult, func, or_, select, update
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -61,6 +61,13 @@ def resolve(session: Session, value: object, *, owner: Principal) -> UUID:
     if found is None:
         raise PolicyNotFound(owner=owner, policy=str(value))
     return found
+
+
+def with_on_chain_id(session: Session, policy_id_on_chain: int) -> UUID | None:
+    """Which row has this on-chain id now; after a fork that is not yet the one whose purchase got it."""
+    return session.execute(
+        select(col(PolicyRow.id)).where(col(PolicyRow.policy_id_on_chain) == policy_id_on_chain)
+    ).scalar_one_or_none()
 
 
 def record(session: Session, event: PolicyEventRow) -> None:
@@ -121,13 +128,14 @@ def claim_standing_still(
     due = (
         select(col(PolicyRow.id))
         .where(or_(col(PolicyRow.next_look_at) <= now, col(PolicyRow.next_look_height) <= height))
-        .order_by(col(PolicyRow.next_look_at), col(PolicyRow.id))
+        .order_by(func.coalesce(col(PolicyRow.next_look_at), col(PolicyRow.created_at)), col(PolicyRow.id))
         .limit(limit)
         .with_for_update(skip_locked=True)
+        .cte()  # run once: a plain subquery may be run again for each row, past its limit
     )
     taken = session.execute(
         update(PolicyRow)
-        .where(col(PolicyRow.id).in_(due.scalar_subquery()))
+        .where(col(PolicyRow.id).in_(select(due.c.id)))
         .values(next_look_at=now + lease, next_look_height=None)
         .returning(col(PolicyRow.id))
         .execution_options(synchronize_session=False)

@@ -1,7 +1,7 @@
 """Prices that were agreed on, and daily closes."""
 
 from collections.abc import Iterable, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
@@ -48,6 +48,16 @@ def get(session: Session, price_id: int) -> PriceRow:
     if row is None:
         raise PriceMissingError(price_id=price_id)
     return row
+
+
+def first_since(session: Session, pair: Pair, *, at: datetime) -> PriceRow | None:
+    """The first aggregate of a pair that was fetched at this time or later."""
+    return session.execute(
+        select(PriceRow)
+        .where(col(PriceRow.pair) == pair, col(PriceRow.fetched_at) >= at)
+        .order_by(col(PriceRow.fetched_at), col(PriceRow.id))
+        .limit(1)
+    ).scalar_one_or_none()
 
 
 def as_prices(rows: Iterable[PriceRow]) -> Prices:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 from sqlmodel import col
@@ -12,42 +12,66 @@ from sqlmodel import col
 from registry.domain.pool import PoolBook
 from registry.domain.tier import RiskTier
 from registry.domain.units import Token
-from registry.store.tables import CollateralState, PoolBookRow, ReservationRow, TierCapitalRow
+from registry.store.tables import ChainEventRow, CollateralState, PoolBookRow, ReservationRow, TierCapitalRow
+
+OWNERS = 0x4F574E53
+"""The class of the advisory locks of owners; any number, the same in every process."""
 
 
-def lock_tier(session: Session, tier: RiskTier, token: Token) -> TierCapitalRow:
-    """Hold a tier's row until the unit of work ends: reservations of one tier are taken one after another."""
-    session.execute(
-        insert(TierCapitalRow)
-        .values(risk_tier=tier, token=token, reserved_base_units=0, locked_base_units=0)
-        .on_conflict_do_nothing()
-    )
-    return session.execute(
+def lock_tiers(session: Session, token: Token) -> Mapping[RiskTier, TierCapitalRow]:
+    """Hold a token's tiers until the unit of work ends: what is reserved of one pool is taken one after another.
+
+    All of them, always in the same order, for a reservation is bounded by its tier and by the whole.
+    """
+    rows = [{"risk_tier": tier, "token": token, "reserved_base_units": 0, "locked_base_units": 0} for tier in RiskTier]
+    session.execute(insert(TierCapitalRow).values(rows).on_conflict_do_nothing())
+    held = session.execute(
         select(TierCapitalRow)
-        .where(col(TierCapitalRow.risk_tier) == tier, col(TierCapitalRow.token) == token)
+        .where(col(TierCapitalRow.token) == token)
+        .order_by(col(TierCapitalRow.risk_tier))
         .with_for_update()
         .execution_options(populate_existing=True)
-    ).scalar_one()
+    )
+    return {RiskTier(row.risk_tier): row for row in held.scalars()}
 
 
-def reserved_of_pool(session: Session, token: Token) -> int:
-    """What all tiers have reserved of one token, in base units."""
-    return session.execute(
-        select(func.coalesce(func.sum(TierCapitalRow.reserved_base_units), 0)).where(col(TierCapitalRow.token) == token)
-    ).scalar_one()
+def hold_owner(session: Session, owner: str) -> None:
+    """Let an owner's quotes be counted one after another, until the unit of work ends."""
+    session.execute(select(func.pg_advisory_xact_lock(OWNERS, func.hashtext(owner))))
 
 
-def open_quotes_of(session: Session, owner: str) -> int:
-    """How many reservations an owner has that no purchase has turned into a lock."""
-    return session.execute(
-        select(func.count()).where(
-            col(ReservationRow.owner_principal) == owner, col(ReservationRow.state) == CollateralState.RESERVED
+def _unsigned() -> ColumnElement[bool]:
+    """Reserved, and no block was ever seen with its purchase: what a fork gave back was signed once."""
+    bought = (
+        select(col(ChainEventRow.id))
+        .where(
+            col(ChainEventRow.policy_id) == col(ReservationRow.policy_id),
+            col(ChainEventRow.name) == "policy-purchased",
         )
+        .exists()
+    )
+    return and_(col(ReservationRow.state) == CollateralState.RESERVED, ~bought)
+
+
+def unsigned_of_owner(session: Session, owner: str) -> int:
+    """How many quotes an owner holds that nobody has signed yet."""
+    return session.execute(
+        select(func.count()).where(col(ReservationRow.owner_principal) == owner, _unsigned())
     ).scalar_one()
+
+
+def unsigned_of_tier(session: Session, tier: RiskTier, token: Token) -> int:
+    """What quotes that nobody has signed yet hold of a tier, in base units."""
+    total = func.coalesce(func.sum(ReservationRow.amount_base_units), 0)
+    return int(
+        session.execute(
+            select(total).where(col(ReservationRow.token) == token, col(ReservationRow.risk_tier) == tier, _unsigned())
+        ).scalar_one()
+    )
 
 
 def reserve(session: Session, reservation: ReservationRow) -> None:
-    """Add a reservation; the tier's row is held by `lock_tier`."""
+    """Add a reservation; the tier's row is held by `lock_tiers`."""
     session.add(reservation)
     _shift(session, reservation, reserved=reservation.amount_base_units)
 

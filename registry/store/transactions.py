@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from registry.domain.errors import Alarm
-from registry.domain.transaction import OPEN, TRANSITIONS, Purpose, TransactionFacts, TransactionStatus
+from registry.domain.transaction import IN_A_BLOCK, OPEN, TRANSITIONS, Purpose, TransactionFacts, TransactionStatus
 from registry.domain.units import Nonce, Principal
+from registry.store.blocks import policy_of_on_chain_id
 from registry.store.tables import AttemptRow, SignerRow, TransactionEntryRow, TransactionRow
 
 
@@ -67,6 +68,14 @@ def attempts(session: Session, transaction_id: UUID) -> Sequence[AttemptRow]:
     return rows.scalars().all()
 
 
+def names_stand(session: Session, transaction_id: UUID) -> bool:
+    """Whether every on-chain id that a transaction names is still its policy's: a fork may give it to another."""
+    return all(
+        policy_of_on_chain_id(session, entry.policy_id_on_chain) == entry.policy_id
+        for entry in entries(session, transaction_id)
+    )
+
+
 def entries(session: Session, transaction_id: UUID) -> Sequence[TransactionEntryRow]:
     """The policies in a transaction, in the order of the call's arguments."""
     rows = session.execute(
@@ -110,7 +119,11 @@ def move(
 
 def place(session: Session, transaction_id: UUID, where: dict[str, Any]) -> None:
     """Set the block that a mined transaction stands in now."""
-    session.execute(update(TransactionRow).where(col(TransactionRow.id) == transaction_id).values(**where))
+    session.execute(
+        update(TransactionRow)
+        .where(col(TransactionRow.id) == transaction_id, col(TransactionRow.status) == TransactionStatus.MINED)
+        .values(**where)
+    )
 
 
 def accepted(session: Session, tx_id: str, *, now: datetime) -> None:
@@ -140,18 +153,29 @@ def close_entry(session: Session, entry: TransactionEntryRow, *, refusal: int | 
     )
 
 
-def mined_in(session: Session, hashes: Sequence[str]) -> Sequence[TransactionRow]:
-    """Transactions that were seen in these blocks."""
-    return session.execute(select(TransactionRow).where(col(TransactionRow.block).in_(hashes))).scalars().all()
-
-
-def reopen_entries(session: Session, transaction_id: UUID) -> None:
-    """Take back what the contract answered: its block was orphaned."""
-    session.execute(
-        update(TransactionEntryRow)
-        .where(col(TransactionEntryRow.transaction_id) == transaction_id)
-        .values(is_open=True, refusal=None)
+def unmine(session: Session, hashes: Sequence[str], *, now: datetime) -> set[UUID]:
+    """Take back what these blocks made of our transactions; answer the policies in them."""
+    undone = session.execute(
+        update(TransactionRow)
+        .where(col(TransactionRow.block).in_(hashes), col(TransactionRow.status).in_(sorted(IN_A_BLOCK)))
+        .values(status=TransactionStatus.SENT, block=None, height=None, chain_status=None, result=None, look_at=now)
+        .returning(col(TransactionRow.id))
+        .execution_options(synchronize_session=False)
     )
+    found = session.execute(
+        select(TransactionEntryRow)
+        .join(TransactionRow, col(TransactionRow.id) == col(TransactionEntryRow.transaction_id))
+        .where(col(TransactionRow.id).in_(undone.scalars().all()))
+        .order_by(col(TransactionRow.nonce).desc())
+    )
+    concerned: set[UUID] = set()
+    for entry in found.scalars():
+        entry.refusal = None
+        # one open entry a policy: the newest, for the contract lets only one of several through
+        entry.is_open = entry.is_open or open_of_policy(session, entry.policy_id) is None
+        session.flush()
+        concerned.add(entry.policy_id)
+    return concerned
 
 
 def facts(session: Session, policy_id: UUID) -> list[TransactionFacts]:

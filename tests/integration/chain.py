@@ -33,7 +33,7 @@ from registry.stacks.wire import (
 ROOT = Path(__file__).parents[2]
 CLARITY = 3
 FEE = 50_000
-RICH = 10**14
+POCKET_MONEY = 10**10
 DEPOSITS = {Token.STX: 10**13, Token.SBTC: 100 * 10**8}
 
 
@@ -103,14 +103,15 @@ class Chain:
     def fund(self, key: PrivateKey) -> Principal:
         """Give a wallet STX, and sBTC with the next block."""
         address = Principal(key.address(TESTNET))
-        self.order("mint", recipient=address, amount=str(RICH))
+        self.order("mint", recipient=address, amount=str(POCKET_MONEY))
         self.call(self.deployer, self.contracts.sbtc, "mint", UInt(10**9), parse_principal(address))
         return address
 
     def deploy(self) -> None:
         """Deploy the contracts, appoint backend and quote signer, and lend the pool both tokens."""
-        for key in (self.deployer, self.backend):
-            self.order("mint", recipient=key.address(TESTNET), amount=str(RICH))
+        # one devnet serves all tests, and the VM holds no more than 2^53 micro-STX
+        for key, amount in ((self.deployer, DEPOSITS[Token.STX] + POCKET_MONEY), (self.backend, POCKET_MONEY)):
+            self.order("mint", recipient=key.address(TESTNET), amount=str(amount))
         for name in ("sip-010-trait", "sbtc-token", "policy-registry", "liquidity-pool"):
             code = (ROOT / "contracts" / f"{name}.clar").read_text()
             self.send(self.deployer, SmartContract(name=name, code=code, clarity_version=CLARITY), fee=10**6)

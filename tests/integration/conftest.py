@@ -3,8 +3,8 @@
 import itertools
 import json
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 
 import pytest
 from sqlalchemy import create_engine, make_url, text
@@ -21,6 +21,9 @@ from workers.node import find_node
 
 _NUMBERS = itertools.count(1)
 TEMPLATE = "registry_template"
+
+NewDatabase = Callable[[], Database]
+"""Makes a database without any table, gone with the test."""
 
 
 def _run(superuser: str, statement: str) -> None:
@@ -62,6 +65,22 @@ def database(postgres: str, template: str) -> Iterator[Database]:
         own = Database(url)
         yield own
         own.close()
+
+
+@pytest.fixture(scope="module")
+def module_database(postgres: str, template: str) -> Iterator[Database]:
+    """An empty, migrated database that a file's tests share."""
+    with make_database(postgres, template) as url:
+        own = Database(url)
+        yield own
+        own.close()
+
+
+@pytest.fixture
+def new_database(postgres: str) -> Iterator[NewDatabase]:
+    """Makes databases without any table."""
+    with ExitStack() as held:
+        yield lambda: held.enter_context(closing(Database(held.enter_context(make_database(postgres, "template0")))))
 
 
 @pytest.fixture(scope="session")

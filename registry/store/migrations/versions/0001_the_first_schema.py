@@ -427,12 +427,12 @@ def upgrade() -> None:
         postgresql_where=sa.text("is_open"),
     )
     op.execute("""
-        CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
-        BEGIN
-          RAISE EXCEPTION 'rows of % are added and never changed', TG_TABLE_NAME;
-        END $$
-    """)
+CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE EXCEPTION 'rows of % are added and never changed', TG_TABLE_NAME;
+END $$
+""")
     op.execute("""
-        CREATE TRIGGER policy_events_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON policy_events
-        FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()
-    """)
+CREATE TRIGGER policy_events_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON policy_events
+FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()
+""")
