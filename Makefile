@@ -20,7 +20,7 @@ BIN := .venv/bin
 # Written last, so a set-up that was cut short is done again.
 PACKAGES := .venv/.set-up
 DEVNET := devnet/node_modules/.set-up
-NODE := $(BIN)/python -m workers.node
+NODE := $(BIN)/python -m workers.embedded.node
 NODE_TESTS = $(sort $(shell find contracts devnet -name node_modules -prune -o -name '*.test.mjs' -print))
 
 .DEFAULT_GOAL := help

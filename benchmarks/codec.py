@@ -16,7 +16,7 @@ from typing import Self
 from registry.stacks.clarity import ContractPrincipal, UInt
 from registry.stacks.signing import PrivateKey, sign
 from registry.stacks.wire import TESTNET, ContractCall, Transaction
-from workers.node import find_node
+from workers.embedded.node import find_node
 
 ROUNDS = 11
 CALLS = 4_000

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from workers.embedded.ports import HeldPorts
+from workers.embedded.servers import Durability
+from workers.embedded.supervisor import AlreadyRunning, Supervisor
 from workers.local import postgres_server, valkey_server
-from workers.ports import HeldPorts
-from workers.servers import Durability
-from workers.supervisor import AlreadyRunning, Supervisor
 
 STATE = Path(__file__).parent.parent / ".registry"
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from registry.domain.errors import BadRequest, RegistryError, Unavailable
-from workers.interrupts import Interrupted
+from workers.embedded.interrupts import Interrupted
 
 if TYPE_CHECKING:
     from registry.settings import Settings
@@ -66,7 +66,7 @@ def demo(*, as_json: AsJson = False, directory: Directory = None) -> None:
     Starts PostgreSQL, Valkey, a devnet, the workers, beat and Flower, and stops them all again. Ends with 1 if a
     policy does not end as it should or a check of the audit fails. Variables named REGISTRY_… are ignored.
     """
-    from workers.demo import run  # noqa: PLC0415 - see the top
+    from workers.demo.run import run  # noqa: PLC0415 - see the top
 
     with sentences():
         raise typer.Exit(run(directory=directory, as_json=as_json))
@@ -78,7 +78,7 @@ def up(*, as_json: AsJson = False, directory: Directory = None) -> None:
 
     Prints every URL, and the environment that a service needs.
     """
-    from workers.up import run  # noqa: PLC0415 - see the top
+    from workers.demo.up import run  # noqa: PLC0415 - see the top
 
     with sentences():
         run(directory=directory, as_json=as_json)

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from registry.domain.errors import RegistryError
-from workers.account import server_account, server_place
-from workers.binaries import POSTGRES, VALKEY, server_binary
-from workers.node import find_node
-from workers.ports import HeldPorts
-from workers.process import Process
-from workers.readiness import HttpAnswers, LogSays
-from workers.servers import Durability, PostgresServer, ValkeyServer
-from workers.supervisor import Supervisor
+from workers.embedded.account import server_account, server_place
+from workers.embedded.binaries import POSTGRES, VALKEY, server_binary
+from workers.embedded.node import find_node
+from workers.embedded.ports import HeldPorts
+from workers.embedded.process import Process
+from workers.embedded.readiness import HttpAnswers, LogSays
+from workers.embedded.servers import Durability, PostgresServer, ValkeyServer
+from workers.embedded.supervisor import Supervisor
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 INHERITED = ("PATH", "HOME", "LANG", "TMPDIR")

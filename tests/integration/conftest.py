@@ -17,7 +17,7 @@ from registry.store.migrate import migrate
 from registry.store.session import Database, sqlalchemy_url
 from tests.integration.chain import ROOT, Chain
 from tests.integration.driver import Driver
-from workers.node import find_node
+from workers.embedded.node import find_node
 
 _NUMBERS = itertools.count(1)
 TEMPLATE = "registry_template"

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.integration.chain import ROOT
-from workers import procfs
-from workers.runfile import RUN_VARIABLE, RunFile
+from workers.embedded import procfs
+from workers.embedded.runfile import RUN_VARIABLE, RunFile
 
 STOP_SECONDS = 10.0
 # What stands in the environment is another stack's, and must not be touched.

@@ -11,7 +11,7 @@ from registry.stacks.signing import PrivateKey
 from registry.stacks.wire import TESTNET
 from registry.store.session import Database
 from tests.integration.chain import Chain, new_key
-from workers.demo_client import Client
+from workers.demo.client import Client
 
 ANSWER_SECONDS = 20.0
 LIFE_SECONDS = 60.0

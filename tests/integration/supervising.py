@@ -7,13 +7,13 @@ import os
 import sys
 from pathlib import Path
 
-from workers.interrupts import Interrupted
+from workers.embedded.interrupts import Interrupted
+from workers.embedded.ports import HeldPorts
+from workers.embedded.process import Process
+from workers.embedded.readiness import LogSays
+from workers.embedded.servers import Durability
+from workers.embedded.supervisor import Supervisor
 from workers.local import postgres_server, valkey_server
-from workers.ports import HeldPorts
-from workers.process import Process
-from workers.readiness import LogSays
-from workers.servers import Durability
-from workers.supervisor import Supervisor
 
 FAMILIES = {
     "plain": "sleep 600 & echo ready; wait",

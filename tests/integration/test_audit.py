@@ -18,10 +18,10 @@ from registry.store.session import Database
 from tests.integration.chain import Chain
 from tests.integration.conftest import make_database
 from tests.integration.driver import Driver
-from workers.audit import CHECKS, Audit, audit, judge
-from workers.audit_chain import Addresses, ChainReader
-from workers.audit_chain import Chain as ChainFacts
-from workers.audit_ledger import Ledger, NothingApplied, read_ledger
+from workers.audit.audit import CHECKS, Audit, audit, judge
+from workers.audit.chain import Addresses, ChainReader
+from workers.audit.chain import Chain as ChainFacts
+from workers.audit.ledger import Ledger, NothingApplied, read_ledger
 
 GONE_WRONG_IN_POSTGRES = {
     "statuses_agree_with_the_contract": (

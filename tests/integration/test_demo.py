@@ -10,7 +10,7 @@ import pytest
 
 from tests.integration.program import STOP_SECONDS, Program, running
 from tests.integration.stack import until
-from workers.audit import CHECKS
+from workers.audit.audit import CHECKS
 
 DEMO_SECONDS = 90.0
 FIELDS = {

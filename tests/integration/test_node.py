@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from workers.node import OLDEST_NODE, find_node, major_version
+from workers.embedded.node import OLDEST_NODE, find_node, major_version
 
 
 def program(directory: Path, name: str, script: str) -> None:
@@ -56,7 +56,7 @@ def test_the_wheels_node_is_taken_otherwise(machine: Path, node: str | None, npm
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(  # noqa: S603 -- a module of ours
-        [sys.executable, "-m", "workers.node", *arguments],
+        [sys.executable, "-m", "workers.embedded.node", *arguments],
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(Path(__file__).parents[2])},
         capture_output=True,
         text=True,
@@ -73,4 +73,4 @@ def test_the_wheels_node_and_npm_run_from_the_command_line() -> None:
 def test_anything_else_is_answered_with_the_usage() -> None:
     answer = run("npx", "something")
     assert answer.returncode == 1
-    assert answer.stderr == "usage: python -m workers.node {node|npm} ARGUMENT…\n"
+    assert answer.stderr == "usage: python -m workers.embedded.node {node|npm} ARGUMENT…\n"

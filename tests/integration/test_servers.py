@@ -11,13 +11,13 @@ import psycopg2
 import pytest
 import redis
 
-from workers import account, binaries
-from workers.account import server_account, server_place
-from workers.binaries import POSTGRES, VALKEY, BrokenBinary, NoBinary, Wheel, server_binary
+from workers.embedded import account, binaries
+from workers.embedded.account import server_account, server_place
+from workers.embedded.binaries import POSTGRES, VALKEY, BrokenBinary, NoBinary, Wheel, server_binary
+from workers.embedded.ports import HeldPorts
+from workers.embedded.servers import Durability
+from workers.embedded.supervisor import Supervisor
 from workers.local import postgres_server, valkey_server
-from workers.ports import HeldPorts
-from workers.servers import Durability
-from workers.supervisor import Supervisor
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="servers run as ourselves when we are not root")
 

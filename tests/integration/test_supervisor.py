@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from workers import procfs, runfile, supervisor
-from workers.process import Process
-from workers.readiness import LogSays, ReadyCheck
-from workers.runfile import Member, RunFile
-from workers.supervisor import AlreadyRunning, Phase, ProcessDied, StartFailed, Supervisor
+from workers.embedded import procfs, runfile, supervisor
+from workers.embedded.process import Process
+from workers.embedded.readiness import LogSays, ReadyCheck
+from workers.embedded.runfile import Member, RunFile
+from workers.embedded.supervisor import AlreadyRunning, Phase, ProcessDied, StartFailed, Supervisor
 
 PROGRAM = Path(__file__).with_name("supervising.py")
 ROOT = Path(__file__).parents[2]

@@ -8,7 +8,7 @@ import requests
 from registry.stacks.http_node import HttpNode
 from tests.integration.program import STOP_SECONDS, running
 from tests.integration.stack import until
-from workers.demo_client import Client
+from workers.demo.client import Client
 
 START_SECONDS = 60.0
 

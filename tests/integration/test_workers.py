@@ -21,10 +21,10 @@ from tests.conftest import enter_first_free
 from tests.integration.chain import ROOT, Chain
 from tests.integration.conftest import make_database
 from tests.integration.stack import Holder, Stack, until
-from workers.account import private_file
-from workers.demo_client import Client
+from workers.demo.client import Client
+from workers.embedded.account import private_file
+from workers.embedded.supervisor import Supervisor
 from workers.local import beat, worker
-from workers.supervisor import Supervisor
 
 SCHEDULE = {"follow": 0.5, "poll": 0.5, "advance": 0.5, "quote_expiry": 0.5, "expiration_sweep": 0.5}
 

@@ -7,18 +7,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from registry.domain.errors import RegistryError
-from workers.audit import Audit, audit
-from workers.audit_chain import Addresses
-from workers.demo_client import Client
-from workers.demo_display import Display, print_table
-from workers.demo_policies import PLANS, Life, LifeWentWrong
-from workers.demo_stack import Stack, start
-from workers.demo_story import Story
-from workers.devnet import Devnet
+from workers.audit.audit import Audit, audit
+from workers.audit.chain import Addresses
+from workers.demo.client import Client
+from workers.demo.devnet import Devnet
+from workers.demo.display import Display, print_table
+from workers.demo.lives import PLANS, Life, LifeWentWrong
+from workers.demo.stack import Stack, start
+from workers.demo.story import Story
+from workers.demo.wallets import Wallet
+from workers.embedded.ports import HeldPorts
+from workers.embedded.supervisor import Supervisor
 from workers.local import CHECKOUT
-from workers.ports import HeldPorts
-from workers.supervisor import Supervisor
-from workers.wallets import Wallet
 
 STATE = CHECKOUT / ".registry"
 FAILED = 1

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from registry.domain.errors import RegistryError
-from workers.account import ROOTS_PLACE, Account, can_enter, make_place
+from workers.embedded.account import ROOTS_PLACE, Account, can_enter, make_place
 
 VERSION_SECONDS = 20
 

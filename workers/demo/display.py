@@ -10,8 +10,8 @@ from rich.text import Text
 
 from registry.domain.policy import OnChainStatus
 from registry.domain.units import MICRO_PER_STX, SATS_PER_BTC, Token
-from workers.demo_policies import Life
-from workers.supervisor import Phase
+from workers.demo.lives import Life
+from workers.embedded.supervisor import Phase
 
 PLAIN_WIDTH = 150
 _DIGITS = 4

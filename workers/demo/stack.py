@@ -10,15 +10,15 @@ from types import MappingProxyType
 
 from registry.stacks.http_node import HttpNode
 from workers import local
-from workers.account import private_directory, private_file
-from workers.deployment import Cast, deploy
-from workers.devnet import Devnet
+from workers.demo.deployment import Cast, deploy
+from workers.demo.devnet import Devnet
+from workers.demo.wallets import Wallet
+from workers.embedded.account import private_directory, private_file
+from workers.embedded.ports import HeldPorts
+from workers.embedded.process import Process
+from workers.embedded.supervisor import Supervisor
 from workers.local import CHECKOUT, Foundations
-from workers.ports import HeldPorts
-from workers.process import Process
 from workers.rules import QUEUES, SIGNING
-from workers.supervisor import Supervisor
-from workers.wallets import Wallet
 
 BLOCK_MS = 1000
 SCHEDULE_SECONDS: Mapping[str, float] = MappingProxyType(

@@ -12,9 +12,9 @@ from registry.stacks.node import Accepted, ChainStatus, StacksNode
 from registry.stacks.principals import ContractPrincipal
 from registry.stacks.signing import PrivateKey, sign
 from registry.stacks.wire import ContractCall, Payload, PostConditionMode, SmartContract, Transaction
-from workers.devnet import Devnet
+from workers.demo.devnet import Devnet
+from workers.demo.wallets import Wallet
 from workers.local import CHECKOUT
-from workers.wallets import Wallet
 
 SOURCES = CHECKOUT / "contracts"
 NAMES = ("sip-010-trait", "sbtc-token", "policy-registry", "liquidity-pool")

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from workers import procfs
-from workers.account import Account
-from workers.procfs import Identity
-from workers.readiness import ReadyCheck
+from workers.embedded import procfs
+from workers.embedded.account import Account
+from workers.embedded.procfs import Identity
+from workers.embedded.readiness import ReadyCheck
 
 KILL_SECONDS = 0.5
 LAST_LINES = 15

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
-from workers import procfs
-from workers.procfs import Identity
+from workers.embedded import procfs
+from workers.embedded.procfs import Identity
 
 RUN_VARIABLE = "REGISTRY_RUN"
 """Set for every child to the run's name, so that even one that left its session is known as ours."""

@@ -1,4 +1,4 @@
-"""Node and npm: the machine's own, or those of the wheel; `python -m workers.node npm ci` runs one of them.
+"""Node and npm: the machine's own, or those of the wheel; `python -m workers.embedded.node npm ci` runs one of them.
 
 Used by the Makefile before anything else works, so it imports the standard library alone.
 """
@@ -60,7 +60,7 @@ def main(arguments: list[str]) -> None:
         sys.exit(f"there is no Node {OLDEST_NODE} or newer with npm, and no wheel of it; run: make setup")
     programs = {"node": found.node, "npm": found.npm}
     if not arguments or arguments[0] not in programs:
-        sys.exit("usage: python -m workers.node {node|npm} ARGUMENT…")
+        sys.exit("usage: python -m workers.embedded.node {node|npm} ARGUMENT…")
     argv = [*programs[arguments[0]], *arguments[1:]]
     os.execve(argv[0], argv, {**os.environ, "PATH": found.path})  # noqa: S606 -- no shell is wanted
 

@@ -14,11 +14,11 @@ from types import TracebackType
 from typing import Self
 
 from registry.domain.errors import RegistryError
-from workers import procfs
-from workers.account import DIRECTORY_MODE
-from workers.interrupts import Interrupts
-from workers.process import Process, Running, launch
-from workers.runfile import RUN_VARIABLE, Member, RunFile
+from workers.embedded import procfs
+from workers.embedded.account import DIRECTORY_MODE
+from workers.embedded.interrupts import Interrupts
+from workers.embedded.process import Process, Running, launch
+from workers.embedded.runfile import RUN_VARIABLE, Member, RunFile
 
 POLL_SECONDS = 0.05
 STOP_SECONDS = 9.0

@@ -9,7 +9,7 @@ from typing import Any
 from registry.domain.errors import RegistryError
 from registry.domain.policy import PolicyStatus
 from registry.domain.units import SATS_PER_BTC, USD8, Sats, Token, Usd8
-from workers.wallets import Wallet
+from workers.demo.wallets import Wallet
 
 PRICE_BEFORE: Mapping[str, str] = {"BTC/USD": "50000", "STX/USD": "2"}
 PRICE_AFTER: Mapping[str, str] = {"BTC/USD": "41000", "STX/USD": "1.7"}

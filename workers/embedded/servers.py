@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from workers.account import Account, private_directory, private_file
-from workers.process import Process
-from workers.readiness import PostgresAnswers, ValkeyAnswers
+from workers.embedded.account import Account, private_directory, private_file
+from workers.embedded.process import Process
+from workers.embedded.readiness import PostgresAnswers, ValkeyAnswers
 
 SUPERUSER = "postgres"
 SERVERS_STOP_LAST = 90

@@ -6,11 +6,11 @@ import shlex
 import sys
 from pathlib import Path
 
-from workers.demo_display import Display
-from workers.demo_stack import Stack, start
+from workers.demo.display import Display
+from workers.demo.stack import Stack, start
+from workers.embedded.ports import HeldPorts
+from workers.embedded.supervisor import Supervisor
 from workers.local import CHECKOUT, FLOWER_USER
-from workers.ports import HeldPorts
-from workers.supervisor import Supervisor
 
 STATE = CHECKOUT / ".registry"
 

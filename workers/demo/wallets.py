@@ -10,10 +10,10 @@ from registry.domain.errors import RegistryError
 from registry.domain.units import Principal
 from registry.stacks.network import TESTNET
 from registry.stacks.signing import PrivateKey
-from workers.account import private_file
+from workers.embedded.account import private_file
+from workers.embedded.node import find_node
+from workers.embedded.process import Process
 from workers.local import CHECKOUT, NoNode, inherited
-from workers.node import find_node
-from workers.process import Process
 
 STOP_WALLETS = 5
 

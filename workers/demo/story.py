@@ -7,12 +7,12 @@ from typing import Any
 
 from registry.domain.policy import PolicyStatus
 from registry.domain.units import BLOCKS_PER_DAY
-from workers.demo_client import Client
-from workers.demo_display import Display
-from workers.demo_policies import PRICE_AFTER, PRICE_BEFORE, Ending, Life, LifeWentWrong
-from workers.demo_stack import Stack
-from workers.devnet import Devnet
-from workers.supervisor import Supervisor
+from workers.demo.client import Client
+from workers.demo.devnet import Devnet
+from workers.demo.display import Display
+from workers.demo.lives import PRICE_AFTER, PRICE_BEFORE, Ending, Life, LifeWentWrong
+from workers.demo.stack import Stack
+from workers.embedded.supervisor import Supervisor
 
 LIMIT_SECONDS = 45.0
 TICK_SECONDS = 0.05

@@ -7,8 +7,8 @@ from types import MappingProxyType
 
 from registry.domain.policy import TRANSITIONS, Edge, OnChainStatus, PolicyStatus
 from registry.domain.units import Token
-from workers.audit_chain import Addresses, Chain, ChainReader
-from workers.audit_ledger import Book, Ledger, read_ledger
+from workers.audit.chain import Addresses, Chain, ChainReader
+from workers.audit.ledger import Book, Ledger, read_ledger
 
 _S = PolicyStatus
 _AGREES: Mapping[int | None, frozenset[PolicyStatus]] = MappingProxyType(
