@@ -51,7 +51,7 @@ class Settings(BaseSettings):
 
     schedule_seconds: dict[str, float] = Field(default_factory=dict)
 
-    log_json: bool = True
+    log_json: bool | None = None
 
     @field_validator("venues", mode="before")
     @classmethod

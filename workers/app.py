@@ -1,5 +1,6 @@
 """The Celery application: `celery -A workers.app worker -Q chain`, `… beat`, `… flower`."""
 
+import sys
 from typing import Any
 
 from celery import Celery
@@ -16,7 +17,8 @@ app.config_from_object("workers.configuration")
 
 @setup_logging.connect
 def _set_up_logging(**_: Any) -> None:  # noqa: ANN401 - a signal's arguments are Celery's own
-    logs.set_up(as_json=Settings().log_json)
+    chosen = Settings().log_json
+    logs.set_up(as_json=not sys.stderr.isatty() if chosen is None else chosen)
 
 
 def _refuse_for(reasons: list[str]) -> None:

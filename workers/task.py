@@ -1,5 +1,6 @@
 """The one base task: what every task binds to its log lines, and which errors are an answer, not a crash."""
 
+from inspect import signature
 from typing import Any
 
 from celery import Task
@@ -18,7 +19,8 @@ class RegistryTask(Task):  # type: ignore[misc] # Celery ships no types
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - whatever the task takes and answers
         """Run with the task's name and id, and the ids that it is about, on every log line."""
-        about = {name: kwargs[name] for name in _SHOWN if name in kwargs}
+        given = signature(self.run).bind_partial(*args, **kwargs).arguments
+        about = {name: given[name] for name in _SHOWN if name in given}
         with bound_contextvars(task=self.name, task_id=self.request.id, **about):
             return super().__call__(*args, **kwargs)
 

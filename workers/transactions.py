@@ -3,6 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+from structlog.contextvars import bound_contextvars
+
 from registry.services import broadcast, confirmation
 from registry.store import transactions
 from registry.store.session import unit_of_work
@@ -50,9 +52,10 @@ def _look(transaction_id: UUID) -> int:
     height = own.height()
     if height is None:
         return 0
-    decided = confirmation.look(
-        own.database, own.node, transaction_id, height=height, pause=PAUSE, now=datetime.now(UTC)
-    )
+    with bound_contextvars(transaction_id=str(transaction_id)):
+        decided = confirmation.look(
+            own.database, own.node, transaction_id, height=height, pause=PAUSE, now=datetime.now(UTC)
+        )
     for policy_id in decided:
         canvases.confirmation(policy_id).delay()
     return len(decided)

@@ -188,6 +188,7 @@ def _keep_answer(
             enters=TransactionStatus.SENT,
             changes={"look_at": now + FIRST_LOOK},
         )
+        _LOG.info("broadcast.accepted", tx_id=tx_id, nonce=row.nonce, purpose=row.purpose)
         return
     if answer.reason in _MAYBE_SENT:
         transactions.move(

@@ -46,3 +46,19 @@ def test_one_json_object_a_line_with_what_is_bound_also_from_the_standard_librar
     )
     assert theirs["event"] == "Connected to redis://:***@h/0"
     assert theirs["policy_id"] == "p"
+
+
+def test_what_a_task_is_about_is_bound_however_it_was_passed() -> None:
+    from workers.app import app  # noqa: PLC0415 - it reads the settings that the environment fixture makes
+
+    bound: dict[str, object] = {}
+
+    @app.task(name="tests.bound")
+    def about(policy_id: str, *, quote: str) -> None:
+        assert policy_id != quote
+        bound.update(structlog.contextvars.get_contextvars())
+
+    app.tasks.unregister("tests.bound")
+    about("p", quote="q")
+    assert {"policy_id": "p", "quote": "q", "task": "tests.bound"}.items() <= bound.items()
+    assert structlog.contextvars.get_contextvars() == {}
