@@ -94,6 +94,9 @@ TRANSITIONS: Mapping[Edge, tuple[frozenset[PolicyStatus | None], PolicyStatus]] 
 )
 """Every edge: the statuses it may leave (None: there was no row) and the one it enters. There is no other table."""
 
+SET_OUT = frozenset({Edge.ACTIVATED, Edge.SETTLEMENT_RESUMED, Edge.DUE, Edge.EXPIRATION_RESUMED})
+"""Edges on which a policy begins to settle or to expire."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Purchase:
@@ -117,7 +120,8 @@ class PolicyFacts:
     """What is known of one policy, from its row and from the canonical blocks that have been applied.
 
     `recorded_block` is the block whose purchase the row was confirmed from, `recorded_end` the one of its payout
-    or release; None before that.
+    or release; None before that. `set_out_at` is when it last began to settle or to expire: what we signed before
+    that, in a life that a fork or an operator ended, says nothing of it.
     """
 
     id: UUID
@@ -130,6 +134,7 @@ class PolicyFacts:
     settlement_pinned: bool = False
     recorded_block: BlockHash | None = None
     recorded_end: BlockHash | None = None
+    set_out_at: datetime | None = None
     purchase: Purchase | None = None
     final: FinalStatus | None = None
 
@@ -182,6 +187,9 @@ _TO_FINAL: Mapping[OnChainStatus, Mapping[PolicyStatus, Edge]] = MappingProxyTyp
     }
 )
 _UNDONE = MappingProxyType({_S.SETTLED: Edge.PAYOUT_ORPHANED, _S.EXPIRED: Edge.RELEASE_ORPHANED})
+_ENDS: Mapping[OnChainStatus, PolicyStatus] = MappingProxyType(
+    {OnChainStatus.SETTLED: _S.SETTLED, OnChainStatus.EXPIRED: _S.EXPIRED}
+)
 _FAILED = MappingProxyType({_S.SETTLING: Edge.SETTLEMENT_FAILED, _S.EXPIRING: Edge.EXPIRATION_FAILED})
 _RESUMED = MappingProxyType(
     {_S.FAILED_SETTLEMENT: Edge.SETTLEMENT_RESUMED, _S.FAILED_EXPIRATION: Edge.EXPIRATION_RESUMED}
@@ -208,21 +216,34 @@ def chain_edge(policy: PolicyFacts, *, height: ChainHeight) -> Edge | None:
     return _TO_FINAL.get(policy.final.status, {}).get(policy.status)
 
 
+def contradicts(policy: PolicyFacts, *, height: ChainHeight) -> bool:
+    """Whether the chain ended this policy, confirmed, as no edge of ours can follow: a person looks."""
+    if policy.final is None or policy.final.height > height.confirmed or chain_edge(policy, height=height):
+        return False
+    return policy.status is not _ENDS[policy.final.status]
+
+
 def failure_edge(policy: PolicyFacts, transactions: Sequence[TransactionFacts]) -> Edge | None:
     """Find the edge that our own latest transaction asks for: its confirmed failure, or a fork's undoing of that."""
-    if not transactions:
+    latest = _latest(policy, transactions)
+    if latest is None:
         return None
-    latest = transactions[-1]
     if latest.refused_for_good:
         return _FAILED.get(policy.status)
     return _RESUMED.get(policy.status) if latest.is_open else None
+
+
+def _latest(policy: PolicyFacts, transactions: Sequence[TransactionFacts]) -> TransactionFacts | None:
+    since = policy.set_out_at
+    signed = [each for each in transactions if since is None or each.signed_at >= since]
+    return signed[-1] if signed else None
 
 
 def may_sign(policy: PolicyFacts, transactions: Sequence[TransactionFacts], *, height: ChainHeight) -> bool:
     """Whether a new transaction of ours may name this policy: its purchase is final, and nothing else ends it."""
     if policy.purchase is None or policy.purchase.height > height.final or policy.final is not None:
         return False
-    latest = transactions[-1] if transactions else None
+    latest = _latest(policy, transactions)
     if latest is not None and (latest.refused_for_good or latest.over_elsewhere):
         return False
     if any(each.is_open for each in transactions):

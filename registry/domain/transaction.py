@@ -60,6 +60,7 @@ class TransactionFacts:
     id: UUID
     purpose: Purpose
     status: TransactionStatus
+    signed_at: datetime
     refusal: int | None = None
     look_at: datetime | None = None
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from registry.domain.errors import Alarm
 from registry.domain.height import ChainHeight
-from registry.domain.policy import Edge, OnChainStatus, PolicyStatus, chain_edge, failure_edge
+from registry.domain.policy import Edge, OnChainStatus, PolicyStatus, chain_edge, contradicts, failure_edge
 from registry.domain.units import SECONDS_PER_BLOCK, Principal
 from registry.stacks.contract_errors import meaning_of
 from registry.stacks.contracts import Contracts
@@ -87,6 +87,10 @@ def _walk(
 
 def _edge(session: Session, policy: PolicyRow, *, height: ChainHeight) -> Edge | None:
     facts = policies.facts(session, policy)
+    if contradicts(facts, height=height):
+        _LOG.error(
+            "policy.contradicts_chain", status=policy.status_detailed, policy_id_on_chain=policy.policy_id_on_chain
+        )
     edge = chain_edge(facts, height=height) or failure_edge(facts, transactions.facts(session, policy.id))
     waits = edge in {Edge.PURCHASE_CONFIRMED, Edge.PURCHASED_AFTER_ALL} and _is_taken(session, policy)
     return None if waits else edge

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from registry.domain.errors import Alarm, BadRequest, PolicyNotFound
-from registry.domain.policy import TRANSITIONS, Edge, ExerciseStyle, PolicyFacts, PolicyStatus
+from registry.domain.policy import SET_OUT, TRANSITIONS, Edge, ExerciseStyle, PolicyFacts, PolicyStatus
 from registry.domain.request import integer
 from registry.domain.units import BlockHash, BurnHeight, Principal
 from registry.store.blocks import final_status_of, purchase_of
@@ -182,6 +182,11 @@ def facts(session: Session, row: PolicyRow) -> PolicyFacts:
             col(ActivationRequestRow.policy_id) == row.id, col(ActivationRequestRow.state) == RequestState.OPEN
         )
     ).scalar_one_or_none()
+    set_out = session.execute(
+        select(func.max(PolicyEventRow.at)).where(
+            col(PolicyEventRow.policy_id) == row.id, col(PolicyEventRow.edge).in_(sorted(SET_OUT))
+        )
+    ).scalar_one()
     valid_until = quote.valid_until_height if quote else None
     return PolicyFacts(
         id=row.id,
@@ -194,6 +199,7 @@ def facts(session: Session, row: PolicyRow) -> PolicyFacts:
         settlement_pinned=session.get(SettlementRow, row.id) is not None,
         recorded_block=None if row.creation_block is None else BlockHash(row.creation_block),
         recorded_end=None if row.end_block is None else BlockHash(row.end_block),
+        set_out_at=set_out,
         purchase=purchase_of(session, row.id),
         final=final_status_of(session, row.id),
     )

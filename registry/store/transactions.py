@@ -191,6 +191,7 @@ def facts(session: Session, policy_id: UUID) -> list[TransactionFacts]:
             id=row.id,
             purpose=Purpose(row.purpose),
             status=TransactionStatus(row.status),
+            signed_at=row.created_at,
             refusal=entry.refusal,
             look_at=row.look_at,
         )

@@ -141,6 +141,10 @@ class Driver:
     def give_up(self, policy_id: UUID) -> bool:
         return expiration.give_up(self.database, policy_id, height=self.height, now=_now())
 
+    def claim(self, *, limit: int = 100) -> list[UUID]:
+        """What stands still and is due for a look."""
+        return advance.claim(self.database, height=self.height, lease=LEASE, limit=limit, now=_now())
+
     def next(self, policy_id: UUID) -> StepKind | None:
         step: Step | None = advance.step_of(self.database, policy_id, height=self.height, lease=LEASE, now=_now())
         return None if step is None else step.kind

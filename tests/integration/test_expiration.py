@@ -6,13 +6,14 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select
 from sqlmodel import col
+from structlog.testing import capture_logs
 
 from registry.domain.policy import StepKind
 from registry.domain.units import Token
-from registry.services import activation, expiration
+from registry.services import activation, creation, expiration
 from registry.store import policies
 from registry.store.session import unit_of_work
-from registry.store.tables import ReservationRow, TierCapitalRow, TransactionEntryRow
+from registry.store.tables import PolicyEventRow, ReservationRow, TierCapitalRow, TransactionEntryRow
 from tests.integration.driver import Driver
 
 WEEK = 7 * 144
@@ -70,13 +71,16 @@ def test_in_a_batch_each_entrys_result_decides(driver: Driver) -> None:
     # somebody else's payout comes first: the entry is refused with u103 in a batch that succeeds
     driver.chain.settle(paid_on_chain, amount=3, token=Token.STX)
     driver.chain.mine()
-    signed = driver.run(mine, paid)
+    with capture_logs() as said:
+        signed = driver.run(mine, paid)
     assert driver.policy(mine).status_detailed == "Expired"
     with unit_of_work(driver.database) as session:
         refused = session.get_one(TransactionEntryRow, (signed, paid))
     assert refused.refusal == 103
+    # no edge leads from here to a payout: it stays as it is, and a person is called
     assert driver.policy(paid).status_detailed == "Expiring"
     assert driver.next(paid) is None
+    assert [each["status"] for each in said if each["event"] == "policy.contradicts_chain"] == ["Expiring"] * 2
 
 
 def test_a_policy_whose_payout_is_asked_for_is_passed_by(short: tuple[Driver, UUID]) -> None:
@@ -114,6 +118,46 @@ def test_the_sweep_is_bounded_and_takes_the_oldest_first(driver: Driver) -> None
     driver.follow()
     assert driver.sweep(limit=1) == ([sooner], [])
     assert driver.sweep(limit=2) == ([sooner, later], [])
+
+
+def test_a_batch_is_signed_as_one_before_its_policies_are_looked_at_one_by_one(driver: Driver) -> None:
+    batch = [driver.buy(duration_days=7) for _ in range(3)]
+    driver.chain.burn(WEEK + 1)
+    driver.follow()
+    driver.claim()
+    assert sorted(driver.sweep()[0]) == sorted(batch)
+    assert driver.claim() == []
+    assert driver.expire(*batch) == sorted(batch)
+    assert driver.claim() == []
+    signed = driver.run(*batch)
+    assert [driver.edges(each) for each in batch] == ["abjk"] * 3
+    with unit_of_work(driver.database) as session:
+        entries = session.execute(select(TransactionEntryRow)).scalars().all()
+        assert {entry.transaction_id for entry in entries} == {signed}
+        assert sorted(entry.policy_id for entry in entries) == sorted(batch)
+
+
+def test_beginning_twice_changes_nothing(short: tuple[Driver, UUID]) -> None:
+    driver, policy_id = short
+    driver.chain.burn(WEEK + 1)
+    driver.follow()
+    assert driver.expire(policy_id) == driver.expire(policy_id) == [policy_id]
+    assert driver.edges(policy_id) == "abj"
+
+
+def test_what_was_declined_ends_only_when_it_is_outlived(driver: Driver) -> None:
+    answer = driver.quote()
+    policy_id = UUID(answer["policy"]["id"])
+    message = {"owner_principal": driver.owner, "policy_id": str(policy_id), "declined": True}
+    creation.report(driver.database, driver.chain.contracts, message, now=driver.now())
+    assert not driver.give_up(policy_id)
+    _to(driver, answer["quote"]["valid_until_height"] + driver.depths.confirmed + 1)
+    assert driver.give_up(policy_id)
+    with unit_of_work(driver.database) as session:
+        ended = session.execute(select(PolicyEventRow).where(col(PolicyEventRow.edge) == "e")).scalar_one()
+        capital = session.get_one(TierCapitalRow, ("Balanced", Token.STX))
+    assert ended.cause == "declined and outlived"
+    assert (capital.reserved_base_units, capital.locked_base_units) == (0, 0)
 
 
 def test_a_quote_is_given_up_only_when_no_confirmed_block_can_hold_it(driver: Driver) -> None:

@@ -9,15 +9,13 @@ from sqlalchemy import delete, func, select, update
 from sqlmodel import col
 
 from registry.domain.policy import OnChainStatus
-from registry.domain.pool import PoolBook
 from registry.domain.units import Token
 from registry.services import blocks
-from registry.stacks.contract_reads import ContractReads
 from registry.stacks.contracts import update_policy_status
 from registry.stacks.wire import SmartContract
-from registry.store import reservations
 from registry.store.session import unit_of_work
 from registry.store.tables import BlockRow, ChainEventRow, PolicyRow, QuoteRow, ReservationRow
+from tests.integration.books import assert_books_equal_the_chain
 from tests.integration.chain import CLARITY, new_key
 from tests.integration.driver import Driver
 
@@ -25,20 +23,6 @@ from tests.integration.driver import Driver
 def _count(driver: Driver, table: type[BlockRow] | type[ChainEventRow]) -> int:
     with unit_of_work(driver.database) as session:
         return session.execute(select(func.count()).select_from(table)).scalar_one()
-
-
-def _book(driver: Driver, token: Token) -> PoolBook:
-    """The mirror, accrued to the height that the contract answers at."""
-    tip = driver.chain.node.tip()
-    with unit_of_work(driver.database) as session:
-        return reservations.book(session, token).at(tip.burn_height)
-
-
-def _assert_books_equal_the_chain(driver: Driver) -> None:
-    reads = ContractReads(node=driver.chain.node, contracts=driver.chain.contracts)
-    for token in Token:
-        ours, theirs = _book(driver, token), reads.get_pool(token)
-        assert (ours.assets, ours.locked, ours.unearned) == (theirs.assets, theirs.locked, theirs.unearned), token
 
 
 def test_two_followers_at_once_apply_every_block_once(driver: Driver) -> None:
@@ -83,13 +67,13 @@ def test_the_pools_mirror_equals_the_contract_to_the_last_unit(driver: Driver) -
     driver.buy(premium_token=Token.SBTC.value, duration_days=7)
     driver.chain.burn(100)
     driver.follow()
-    _assert_books_equal_the_chain(driver)
+    assert_books_equal_the_chain(driver)
     driver.chain.price("40000")
     driver.activate(paid)
     driver.run(paid)
     driver.chain.burn(77)
     driver.follow()
-    _assert_books_equal_the_chain(driver)
+    assert_books_equal_the_chain(driver)
 
 
 def test_an_orphaned_purchase_is_pending_again_and_comes_back_with_its_transaction(driver: Driver) -> None:
@@ -113,7 +97,7 @@ def test_an_orphaned_purchase_is_pending_again_and_comes_back_with_its_transacti
     driver.follow()
     assert driver.edges(policy_id) == "abpb"
     assert driver.policy(policy_id).status_on_chain == 0
-    _assert_books_equal_the_chain(driver)
+    assert_books_equal_the_chain(driver)
 
 
 def test_a_purchase_that_a_fork_dropped_is_given_up_once_its_quote_is_outlived(driver: Driver) -> None:
@@ -131,7 +115,7 @@ def test_a_purchase_that_a_fork_dropped_is_given_up_once_its_quote_is_outlived(d
     assert driver.edges(policy_id) == "abpe"
     with unit_of_work(driver.database) as session:
         assert session.get_one(ReservationRow, policy_id).state == "released"
-    _assert_books_equal_the_chain(driver)
+    assert_books_equal_the_chain(driver)
 
 
 def test_an_orphaned_payout_is_settling_again_and_is_paid_once(driver: Driver) -> None:
@@ -157,7 +141,7 @@ def test_an_orphaned_payout_is_settling_again_and_is_paid_once(driver: Driver) -
     assert driver.edges(policy_id) == "abcdqd"
     assert driver.policy(policy_id).settlement_amount_base_units == amount
     assert driver.balance() - before == amount
-    _assert_books_equal_the_chain(driver)
+    assert_books_equal_the_chain(driver)
 
 
 def test_a_purchase_that_no_quote_explains_is_quarantined_and_never_signed_for(driver: Driver) -> None:
@@ -226,7 +210,7 @@ def test_a_registry_status_alone_does_not_free_the_collateral(driver: Driver) ->
     driver.chain.burn(2)
     driver.follow()
     assert driver.policy(policy_id).status_detailed == "Active"
-    _assert_books_equal_the_chain(driver)
+    assert_books_equal_the_chain(driver)
 
 
 def test_an_events_bytes_are_kept_as_they_came(driver: Driver) -> None:
@@ -261,4 +245,4 @@ def test_a_fork_of_any_depth_leaves_the_mirror_equal(driver: Driver, depth: int)
     driver.chain.reorganise(depth)
     driver.chain.burn()
     driver.follow()
-    _assert_books_equal_the_chain(driver)
+    assert_books_equal_the_chain(driver)

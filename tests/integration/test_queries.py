@@ -149,7 +149,7 @@ def test_active_by_tier_is_of_one_tier(database: Database) -> None:
         list_active_by_tier(database, {"risk_tier": "balanced"})
 
 
-@pytest.mark.parametrize("limit", [-1, 501, "many", True])
+@pytest.mark.parametrize("limit", [0, False, "", -1, 501, "many", True])
 def test_a_limit_outside_its_bounds_is_refused(database: Database, limit: object) -> None:
     with pytest.raises(BadRequest, match="limit"):
         list_by_owner(database, {"owner_principal": OWNER, "limit": limit})
@@ -159,6 +159,19 @@ def test_a_limit_outside_its_bounds_is_refused(database: Database, limit: object
 def test_a_cursor_that_no_page_gave_is_refused(database: Database, after: object) -> None:
     with pytest.raises(BadRequest, match="after"):
         list_by_owner(database, {"owner_principal": OWNER, "after": after})
+
+
+@pytest.mark.parametrize("mark", ["0", "-1", "1_0", " 7", str(2**63), str(2**200)])
+def test_a_cursor_of_heights_holds_a_height(database: Database, mark: str) -> None:
+    row = _policy(1)
+    with pytest.raises(BadRequest, match="after"):
+        list_expiring_between(database, {"min_height": 0, "max_height": 9, "after": f"{mark}/{row.id}"})
+
+
+def test_a_cursor_of_times_names_its_zone(database: Database) -> None:
+    row = _policy(1)
+    with pytest.raises(BadRequest, match="after"):
+        list_by_owner(database, {"owner_principal": OWNER, "after": f"2026-01-01T00:00:00/{row.id}"})
 
 
 def test_unknown_fields_are_refused(database: Database) -> None:

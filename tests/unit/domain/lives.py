@@ -60,11 +60,21 @@ def ended(status: OnChainStatus, *, height: int = 500, block: BlockHash = ENDED)
 
 
 def transaction(
-    status: TransactionStatus, *, refusal: int | None = None, look_at: datetime | None = None, number: int = 1
+    status: TransactionStatus,
+    *,
+    refusal: int | None = None,
+    look_at: datetime | None = None,
+    number: int = 1,
+    signed_at: datetime = NOW,
 ) -> TransactionFacts:
     """A transaction of ours about the policy."""
     return TransactionFacts(
-        id=UUID(int=number), purpose=Purpose.SETTLE, status=status, refusal=refusal, look_at=look_at
+        id=UUID(int=number),
+        purpose=Purpose.SETTLE,
+        status=status,
+        signed_at=signed_at,
+        refusal=refusal,
+        look_at=look_at,
     )
 
 

@@ -18,6 +18,7 @@ from registry.domain.policy import (
     Step,
     StepKind,
     chain_edge,
+    contradicts,
     failure_edge,
     is_due,
     may_sign,
@@ -188,6 +189,24 @@ def test_an_end_that_nobody_here_asked_for_walks_the_same_edges() -> None:
     assert chain_edge(replace(over, status=S.SETTLED, recorded_end=ENDED), height=at(600)) is None
 
 
+@pytest.mark.parametrize(
+    ("status", "outcome"),
+    [(S.SETTLING, EXPIRED), (S.FAILED_SETTLEMENT, EXPIRED), (S.EXPIRING, SETTLED), (S.QUARANTINED, SETTLED)],
+)
+def test_an_end_that_no_edge_can_follow_is_a_contradiction_once_it_is_confirmed(
+    status: PolicyStatus, outcome: OnChainStatus
+) -> None:
+    over = policy(status, final=ended(outcome, height=500))
+    assert not contradicts(over, height=at(501))
+    assert contradicts(over, height=at(502))
+
+
+def test_an_end_that_an_edge_follows_or_has_followed_contradicts_nothing() -> None:
+    assert not contradicts(policy(S.ACTIVE, final=ended(SETTLED)), height=at(600))
+    assert not contradicts(policy(S.SETTLED, final=ended(SETTLED), recorded_end=ENDED), height=at(600))
+    assert not contradicts(policy(S.ACTIVE), height=at(600))
+
+
 # what our own transactions move
 
 
@@ -223,6 +242,20 @@ def test_a_failure_that_a_fork_undid_never_happened(status: PolicyStatus, edge: 
 def test_only_the_latest_transaction_counts_as_a_failure() -> None:
     earlier, latest = transaction(T.ABORTED, refusal=201), transaction(T.SENT, number=2)
     assert failure_edge(policy(S.SETTLING), [earlier, latest]) is None
+
+
+def test_what_was_signed_before_a_policy_set_out_again_is_no_failure_of_it() -> None:
+    refused = transaction(T.ABORTED, refusal=201, signed_at=NOW)
+    again = policy(S.SETTLING, settlement_pinned=True, set_out_at=LATER)
+    assert failure_edge(again, [refused]) is None
+    assert may_sign(again, [refused], height=at(200))
+    once_more = transaction(T.ABORTED, refusal=201, signed_at=LATER, number=2)
+    assert failure_edge(again, [refused, once_more]) is Edge.SETTLEMENT_FAILED
+
+
+def test_what_was_signed_before_is_still_waited_for_while_it_may_take_effect() -> None:
+    again = policy(S.SETTLING, settlement_pinned=True, set_out_at=LATER)
+    assert not may_sign(again, [transaction(T.SENT, signed_at=NOW)], height=at(200))
 
 
 # what is needed next
