@@ -53,12 +53,12 @@ def test_what_a_task_is_about_is_bound_however_it_was_passed() -> None:
 
     bound: dict[str, object] = {}
 
-    @app.task(name="tests.bound")
     def about(policy_id: str, *, quote: str) -> None:
         assert policy_id != quote
         bound.update(structlog.contextvars.get_contextvars())
 
+    task = app.task(about, name="tests.bound")
     app.tasks.unregister("tests.bound")
-    about("p", quote="q")
+    task("p", quote="q")
     assert {"policy_id": "p", "quote": "q", "task": "tests.bound"}.items() <= bound.items()
     assert structlog.contextvars.get_contextvars() == {}
