@@ -8,7 +8,8 @@ from celery.signals import beat_init, celeryd_init, setup_logging
 
 from registry.settings import Settings
 from workers import logs
-from workers.rules import QUEUES, UnsafeConfiguration, broken_rules, misplaced_keys, require
+from workers.queues import QUEUES
+from workers.rules import UnsafeConfiguration, broken_rules, misplaced_keys, require
 from workers.task import RegistryTask
 
 app = Celery("registry", task_cls=RegistryTask)

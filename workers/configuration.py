@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from beat_schedule import SCHEDULE
 from registry.settings import Settings
-from workers.rules import CHAIN, DEFAULT, QUEUES, SIGNING
+from workers.queues import CHAIN, DEFAULT, QUEUES, SIGNING
 
 _settings = Settings()
 

@@ -5,11 +5,7 @@ from typing import Any
 
 from registry.domain.errors import Refusal
 from registry.settings import Settings
-
-SIGNING = "signing"
-CHAIN = "chain"
-DEFAULT = "default"
-QUEUES = (SIGNING, CHAIN, DEFAULT)
+from workers.queues import SIGNING
 
 
 class UnsafeConfiguration(Refusal):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 
 import pytest
+from redis import Redis
 from sqlalchemy import create_engine, make_url, text
 
 from registry.market.catalogue import feed
@@ -15,12 +16,19 @@ from registry.market.http import Http
 from registry.stacks.http_node import HttpNode
 from registry.store.migrate import migrate
 from registry.store.session import Database, sqlalchemy_url
+from tests.conftest import enter_first_free
 from tests.integration.chain import ROOT, Chain
 from tests.integration.driver import Driver
+from tests.integration.stack import ANSWER_SECONDS, Holder, Stack
+from workers.client import RegistryClient
+from workers.embedded.account import private_file
 from workers.embedded.node import find_node
+from workers.embedded.supervisor import Supervisor
+from workers.local import beat, worker
 
 _NUMBERS = itertools.count(1)
 TEMPLATE = "registry_template"
+SCHEDULE = {"follow": 0.5, "poll": 0.5, "advance": 0.5, "quote_expiry": 0.5, "expiration_sweep": 0.5}
 
 NewDatabase = Callable[[], Database]
 """Makes a database without any table, gone with the test."""
@@ -122,4 +130,85 @@ def driver(database: Database, chain: Chain, venues: Feed) -> Driver:
     chain.fund(own.wallet)
     chain.mine()
     own.follow()
+    return own
+
+
+@pytest.fixture(scope="module")
+def own_chain(devnet_url: str) -> Iterator[Chain]:
+    """Contracts for a file's tests of the workers together."""
+    node = HttpNode(devnet_url)
+    chain = Chain(url=devnet_url, node=node)
+    chain.price("50000")
+    chain.deploy()
+    yield chain
+    node.close()
+
+
+@pytest.fixture(scope="module")
+def database_url(postgres: str, template: str) -> Iterator[str]:
+    """A database for a file's tests of the workers together."""
+    with make_database(postgres, template) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def key_files(own_chain: Chain, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The keys as files, named as settings name them."""
+    place = tmp_path_factory.mktemp("keys")
+    return {
+        "REGISTRY_BACKEND_KEY_FILE": str(private_file(place / "backend.key", own_chain.backend_hex)),
+        "REGISTRY_QUOTE_KEY_FILE": str(private_file(place / "quote.key", own_chain.quote_hex)),
+    }
+
+
+@pytest.fixture(scope="module")
+def own_supervisor() -> Iterator[Supervisor]:
+    """Ends the workers with their file: beat would keep the machine busy under the tests that follow."""
+    with ExitStack() as held:
+        yield enter_first_free(held)
+
+
+@pytest.fixture(scope="module")
+def stack(
+    own_supervisor: Supervisor, valkey: str, own_chain: Chain, database_url: str, key_files: dict[str, str]
+) -> Iterator[Stack]:
+    """Three workers and beat, with the keys in the one that signs; no message of an earlier file's is left to them."""
+    at_broker, at_results = valkey, f"{valkey.removesuffix('/0')}/1"
+    for url in (at_broker, at_results):
+        with closing(Redis.from_url(url)) as server:
+            server.flushdb()
+    environment = {
+        "REGISTRY_DATABASE_URL": database_url,
+        "REGISTRY_BROKER_URL": at_broker,
+        "REGISTRY_RESULT_URL": at_results,
+        "REGISTRY_STACKS_URL": own_chain.url,
+        "REGISTRY_VENUE_URL": f"{own_chain.url}/venues",
+        "REGISTRY_PYTH_API_KEY": "any",
+        "REGISTRY_REGISTRY_CONTRACT": own_chain.contracts.registry,
+        "REGISTRY_POOL_CONTRACT": own_chain.contracts.pool,
+        "REGISTRY_SBTC_CONTRACT": own_chain.contracts.sbtc,
+        "REGISTRY_SCHEDULE_SECONDS": json.dumps(SCHEDULE),
+        "REGISTRY_SOFT_SHUTDOWN_SECONDS": "2",
+    }
+    processes = [
+        worker("signing", environment={**environment, **key_files}),
+        worker("chain", environment=environment),
+        worker("default", environment=environment, concurrency=2),
+        beat(environment=environment),
+    ]
+    own_supervisor.start(*processes)
+    with (
+        RegistryClient(at_broker, at_results, answer_seconds=ANSWER_SECONDS) as client,
+        closing(Database(database_url)) as database,
+    ):
+        yield Stack(client=client, chain=own_chain, database=database, environment=environment)
+
+
+@pytest.fixture
+def holder(stack: Stack) -> Holder:
+    """An owner of the test's own."""
+    own = Holder(stack=stack)
+    stack.chain.fund(own.wallet)
+    stack.chain.burn()
+    stack.chain.price("50000")
     return own

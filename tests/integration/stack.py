@@ -11,7 +11,7 @@ from registry.stacks.signing import PrivateKey
 from registry.stacks.wire import TESTNET
 from registry.store.session import Database
 from tests.integration.chain import Chain, new_key
-from workers.demo.client import Client
+from workers.client import RegistryClient
 
 ANSWER_SECONDS = 20.0
 LIFE_SECONDS = 60.0
@@ -32,16 +32,14 @@ def until(reached: Callable[[], bool], *, meanwhile: Callable[[], object] | None
 class Stack:
     """What a test of the workers holds: a client, the chain, the database to look into."""
 
-    client: Client
+    client: RegistryClient
     chain: Chain
     database: Database
     environment: Mapping[str, str]
 
     def ask(self, task: str, message: Mapping[str, object]) -> Any:
         """Call a task and give its answer, or raise its refusal."""
-        pending = self.client.send(task, message)
-        until(pending.is_over, seconds=ANSWER_SECONDS)
-        return pending.answer()
+        return self.client.send(task, message).answer()
 
     def wait_for(self, policy_id: str, status: str) -> dict[str, Any]:
         """Let blocks come until a policy has a status."""

@@ -1,7 +1,6 @@
 """Sign, store, then send: one nonce for one intent, whatever is lost on the way."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -13,12 +12,14 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from registry.domain.policy import StepKind
-from registry.domain.units import Token
+from registry.domain.units import Nonce, Token
 from registry.services import broadcast
 from registry.stacks.http_node import HttpNode
 from registry.stacks.node import NodeUnavailable
+from registry.store import transactions
 from registry.store.session import unit_of_work
 from registry.store.tables import AttemptRow, SignerRow, TransactionEntryRow, TransactionRow
+from tests.integration.contention import all_at_once
 from tests.integration.driver import Driver
 
 
@@ -119,10 +120,17 @@ def test_a_lost_answer_never_takes_a_second_nonce(settling: tuple[Driver, UUID],
 
 def test_two_workers_that_sign_for_one_policy_make_one_transaction(settling: tuple[Driver, UUID]) -> None:
     driver, policy_id = settling
-    with ThreadPoolExecutor(max_workers=4) as threads:
-        signed = set(threads.map(lambda _: driver.sign(policy_id), range(4)))
-    assert len(signed) == 1
-    assert len(_transactions(driver)) == 1
+    signer = driver.chain.signer.principal(driver.chain.contracts)
+    with unit_of_work(driver.database) as session:
+        transactions.lock_signer(session, signer, first_nonce=Nonce(0))
+    signed = all_at_once(
+        driver.database,
+        lambda session: transactions.lock_signer(session, signer, first_nonce=Nonce(0)),
+        lambda _: driver.sign(policy_id),
+        range(3),
+    )
+    assert len(set(signed)) == 1
+    assert [row.id for row in _transactions(driver)] == signed[:1]
 
 
 def test_nonces_are_dense_and_the_next_one_is_the_chains(driver: Driver) -> None:

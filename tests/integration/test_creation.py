@@ -1,7 +1,6 @@
 """From a request to an Active policy, and everything that is refused on the way."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -9,6 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 from sqlmodel import SQLModel, col
 
 from registry.domain.capacity import OpenQuoteLimits, TooManyOpenQuotes
@@ -27,10 +27,12 @@ from registry.stacks.node import NodeUnavailable
 from registry.stacks.quote import QuoteTerms, sign_quote
 from registry.stacks.wallet import wallet_payload
 from registry.stacks.wire import TESTNET
-from registry.store import parameters
+from registry.store import parameters, reservations
+from registry.store import quotes as rows
 from registry.store.session import unit_of_work
 from registry.store.tables import PolicyRow, QuoteRow, ReservationRow, TierCapitalRow
 from tests.integration.chain import new_key
+from tests.integration.contention import all_at_once
 from tests.integration.driver import Driver
 
 TEN_BTC = 10 * 10**8
@@ -67,17 +69,16 @@ def priced(driver: Driver, **changes: Any) -> UUID:
     return asked.quote
 
 
-def outcomes(work: Callable[[UUID], UUID], quotes: list[UUID]) -> list[UUID | type[RegistryError]]:
-    """What becomes of work that is done on all of these at once."""
+def outcomes(driver: Driver, hold: Callable[[Session], object], quotes: list[UUID]) -> list[UUID | type[RegistryError]]:
+    """What becomes of quotes that are recorded all at once."""
 
     def one(quote: UUID) -> UUID | type[RegistryError]:
         try:
-            return work(quote)
+            return driver.record(quote)
         except RegistryError as error:
             return type(error)
 
-    with ThreadPoolExecutor(max_workers=4) as threads:
-        return list(threads.map(one, quotes))
+    return all_at_once(driver.database, hold, one, quotes)
 
 
 # from quote to purchase
@@ -236,7 +237,7 @@ def test_a_quote_that_was_refused_may_be_asked_for_again_under_its_key(driver: D
 
 def test_two_workers_that_record_one_quote_make_one_policy(driver: Driver) -> None:
     quote = priced(driver)
-    made = outcomes(driver.record, [quote] * 4)
+    made = outcomes(driver, lambda session: rows.lock(session, quote), [quote] * 4)
     assert len(set(made)) == 1
     assert isinstance(made[0], UUID)
     assert (counted(driver, PolicyRow), counted(driver, ReservationRow)) == (1, 1)
@@ -372,7 +373,8 @@ def test_another_owner_is_not_counted(driver: Driver) -> None:
 
 def test_of_four_quotes_recorded_at_once_an_owner_gets_three(driver: Driver) -> None:
     tokens = [Token.STX, Token.SBTC, Token.STX, Token.SBTC]
-    made = outcomes(driver.record, [priced(driver, premium_token=token.value) for token in tokens])
+    quotes = [priced(driver, premium_token=token.value) for token in tokens]
+    made = outcomes(driver, lambda session: reservations.hold_owner(session, driver.owner), quotes)
     assert made.count(TooManyOpenQuotes) == 1
     assert counted(driver, PolicyRow) == 3
 
@@ -380,7 +382,9 @@ def test_of_four_quotes_recorded_at_once_an_owner_gets_three(driver: Driver) -> 
 def test_of_two_that_want_the_last_capacity_one_gets_it(driver: Driver) -> None:
     put_in_force(driver, balanced_share_ppm=Ppm(100_000))
     driver.limits = OpenQuoteLimits(tier_ppm=Ppm(1_000_000))
-    made = outcomes(driver.record, [priced(driver, protected_amount_sats=TEN_BTC) for _ in range(2)])
+    owners = [new_key().address(TESTNET) for _ in range(2)]
+    quotes = [priced(driver, protected_amount_sats=TEN_BTC, owner=owner) for owner in owners]
+    made = outcomes(driver, lambda session: reservations.lock_tiers(session, Token.STX), quotes)
     assert made.count(NoCapacity) == 1
     assert tier(driver) == (COLLATERAL_OF_TEN, 0)
 

@@ -381,3 +381,18 @@ def test_what_names_an_id_that_a_fork_gave_to_another_is_never_sent(driver: Driv
     driver.send(signed)
     assert transaction(driver).status == "Signed"
     assert driver.chain.node.transaction(TxId(attempt(driver).tx_id)) is None
+
+
+def test_what_stands_in_a_block_that_is_not_applied_is_not_decided_yet(driver: Driver) -> None:
+    policy_id = settling(driver)
+    signed = driver.sign(policy_id)
+    assert signed is not None
+    driver.chain.burn(6)
+    driver.follow()
+    driver.chain.reorganise(1)
+    driver.send(signed)
+    driver.chain.burn()  # deep enough by the height that we know, but that is another fork's
+    assert driver.look(signed) == []
+    driver.chain.burn(2)
+    confirm(driver, signed)
+    assert driver.edges(policy_id) == "abcd"

@@ -307,6 +307,18 @@ def test_a_message_that_names_nothing_is_an_alarm(database: Database) -> None:
                 load(session, uuid4())
 
 
+def test_only_a_mined_transaction_has_a_place(database: Database) -> None:
+    sent, mined = rows.transaction(status="Sent"), rows.transaction(status="Mined", nonce=1)
+    with unit_of_work(database) as session:
+        session.add(rows.signer())
+        session.flush()
+        session.add_all([sent, mined])
+    with unit_of_work(database) as session:
+        for row in (sent, mined):
+            transactions.place(session, row.id, {"block": rows.BLOCK})
+        assert [transactions.get(session, row.id).block for row in (sent, mined)] == [None, rows.BLOCK]
+
+
 # standing still
 
 

@@ -7,8 +7,7 @@ import requests
 
 from registry.stacks.http_node import HttpNode
 from tests.integration.program import STOP_SECONDS, running
-from tests.integration.stack import until
-from workers.demo.client import Client
+from workers.client import RegistryClient
 
 START_SECONDS = 60.0
 
@@ -23,11 +22,9 @@ def test_the_stack_serves_whoever_it_tells_its_addresses_until_it_is_interrupted
             text += line
         said = json.loads(text)
         at, environment = said["addresses"], said["environment"]
-        client = Client(broker_url=environment["REGISTRY_BROKER_URL"], result_url=environment["REGISTRY_RESULT_URL"])
-        stats = client.send("policies.get_platform_stats", {})
-        until(stats.is_over, seconds=START_SECONDS)
-        assert stats.answer()["policies"] == 0
-        client.close()
+        at_broker, at_results = environment["REGISTRY_BROKER_URL"], environment["REGISTRY_RESULT_URL"]
+        with RegistryClient(at_broker, at_results, answer_seconds=START_SECONDS) as client:
+            assert client.get_platform_stats().answer()["policies"] == 0
         node = HttpNode(environment["REGISTRY_STACKS_URL"])
         assert node.contract_exists(environment["REGISTRY_POOL_CONTRACT"])
         node.close()

@@ -1,10 +1,8 @@
 """The tasks as processes: real workers, beat, Postgres, Valkey, and the VM behind a node's HTTP."""
 
-import contextlib
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -14,96 +12,10 @@ from registry.domain.errors import BadRequest, IdempotencyKeyReused, PolicyNotFo
 from registry.domain.settlement import NotInTheMoney
 from registry.domain.tier import OutsideTiers
 from registry.domain.units import Token
-from registry.stacks.http_node import HttpNode
 from registry.stacks.wire import TESTNET
-from registry.store.session import Database
-from tests.conftest import enter_first_free
-from tests.integration.chain import ROOT, Chain
-from tests.integration.conftest import make_database
+from tests.integration.chain import ROOT
 from tests.integration.stack import Holder, Stack, until
-from workers.demo.client import Client
-from workers.embedded.account import private_file
 from workers.embedded.supervisor import Supervisor
-from workers.local import beat, worker
-
-SCHEDULE = {"follow": 0.5, "poll": 0.5, "advance": 0.5, "quote_expiry": 0.5, "expiration_sweep": 0.5}
-
-
-@pytest.fixture(scope="module")
-def own_chain(devnet_url: str) -> Iterator[Chain]:
-    """Contracts for the tests of this module together."""
-    node = HttpNode(devnet_url)
-    chain = Chain(url=devnet_url, node=node)
-    chain.price("50000")
-    chain.deploy()
-    yield chain
-    node.close()
-
-
-@pytest.fixture(scope="module")
-def database_url(postgres: str, template: str) -> Iterator[str]:
-    """A database for the tests of this module together."""
-    with make_database(postgres, template) as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-def key_files(own_chain: Chain, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The keys as files, named as settings name them."""
-    place = tmp_path_factory.mktemp("keys")
-    return {
-        "REGISTRY_BACKEND_KEY_FILE": str(private_file(place / "backend.key", own_chain.backend_hex)),
-        "REGISTRY_QUOTE_KEY_FILE": str(private_file(place / "quote.key", own_chain.quote_hex)),
-    }
-
-
-@pytest.fixture(scope="module")
-def own_supervisor() -> Iterator[Supervisor]:
-    """Ends the workers with this module: beat would keep the machine busy under the tests that follow."""
-    with contextlib.ExitStack() as held:
-        yield enter_first_free(held)
-
-
-@pytest.fixture(scope="module")
-def stack(
-    own_supervisor: Supervisor, valkey: str, own_chain: Chain, database_url: str, key_files: dict[str, str]
-) -> Iterator[Stack]:
-    """Three workers and beat, with the keys in the one that signs."""
-    environment = {
-        "REGISTRY_DATABASE_URL": database_url,
-        "REGISTRY_BROKER_URL": valkey,
-        "REGISTRY_RESULT_URL": f"{valkey.removesuffix('/0')}/1",
-        "REGISTRY_STACKS_URL": own_chain.url,
-        "REGISTRY_VENUE_URL": f"{own_chain.url}/venues",
-        "REGISTRY_PYTH_API_KEY": "any",
-        "REGISTRY_REGISTRY_CONTRACT": own_chain.contracts.registry,
-        "REGISTRY_POOL_CONTRACT": own_chain.contracts.pool,
-        "REGISTRY_SBTC_CONTRACT": own_chain.contracts.sbtc,
-        "REGISTRY_SCHEDULE_SECONDS": json.dumps(SCHEDULE),
-        "REGISTRY_SOFT_SHUTDOWN_SECONDS": "2",
-    }
-    processes = [
-        worker("signing", environment={**environment, **key_files}),
-        worker("chain", environment=environment),
-        worker("default", environment=environment, concurrency=2),
-        beat(environment=environment),
-    ]
-    own_supervisor.start(*processes)
-    client = Client(broker_url=environment["REGISTRY_BROKER_URL"], result_url=environment["REGISTRY_RESULT_URL"])
-    database = Database(database_url)
-    yield Stack(client=client, chain=own_chain, database=database, environment=environment)
-    client.close()
-    database.close()
-
-
-@pytest.fixture
-def holder(stack: Stack) -> Holder:
-    """An owner of the test's own."""
-    own = Holder(stack=stack)
-    stack.chain.fund(own.wallet)
-    stack.chain.burn()
-    stack.chain.price("50000")
-    return own
 
 
 def test_the_caller_of_a_creation_gets_what_the_last_link_of_its_canvas_answers(holder: Holder) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from registry.domain.errors import RegistryError
 from registry.domain.policy import PolicyStatus
 from registry.domain.units import SATS_PER_BTC, USD8, Sats, Token, Usd8
+from workers.answers import PolicyRequest
 from workers.demo.wallets import Wallet
 
 PRICE_BEFORE: Mapping[str, str] = {"BTC/USD": "50000", "STX/USD": "2"}
@@ -35,7 +36,7 @@ class Plan:
     token: Token
     ending: Ending
 
-    def request(self) -> dict[str, object]:
+    def request(self) -> PolicyRequest:
         """Say it as `policies.request_creation` wants it."""
         return {
             "policy_type": "PUT",

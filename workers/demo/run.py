@@ -9,7 +9,7 @@ from pathlib import Path
 from registry.domain.errors import RegistryError
 from workers.audit.audit import Audit, audit
 from workers.audit.chain import Addresses
-from workers.demo.client import Client
+from workers.client import RegistryClient
 from workers.demo.devnet import Devnet
 from workers.demo.display import Display, print_table
 from workers.demo.lives import PLANS, Life, LifeWentWrong
@@ -55,7 +55,7 @@ def _live_through(
     """Tell the story; a life that went wrong is kept, so that table and audit still say how things stand."""
     servers = stack.foundations
     with (
-        contextlib.closing(Client(broker_url=servers.valkey.url(0), result_url=servers.valkey.url(1))) as client,
+        RegistryClient(servers.valkey.url(0), servers.valkey.url(1)) as client,
         contextlib.closing(Devnet(stack.devnet_url)) as devnet,
     ):
         story = Story(supervisor=supervisor, stack=stack, client=client, devnet=devnet, display=display, lives=lives)

@@ -18,7 +18,7 @@ from workers.embedded.ports import HeldPorts
 from workers.embedded.process import Process
 from workers.embedded.supervisor import Supervisor
 from workers.local import CHECKOUT, Foundations
-from workers.rules import QUEUES, SIGNING
+from workers.queues import QUEUES, SIGNING
 
 BLOCK_MS = 1000
 SCHEDULE_SECONDS: Mapping[str, float] = MappingProxyType(

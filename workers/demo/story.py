@@ -3,20 +3,23 @@
 import time
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
 from registry.domain.policy import PolicyStatus
 from registry.domain.units import BLOCKS_PER_DAY
-from workers.demo.client import Client
+from workers.client import RegistryClient
 from workers.demo.devnet import Devnet
 from workers.demo.display import Display
 from workers.demo.lives import PRICE_AFTER, PRICE_BEFORE, Ending, Life, LifeWentWrong
 from workers.demo.stack import Stack
 from workers.embedded.supervisor import Supervisor
+from workers.pending import Pending
 
 LIMIT_SECONDS = 45.0
 TICK_SECONDS = 0.05
 LOOK_SECONDS = 0.25
+
+Answer = TypeVar("Answer")
 
 Waiting = Generator[None, None, None]
 """Runs to its next wait each time it is resumed."""
@@ -28,7 +31,7 @@ class Story:
 
     supervisor: Supervisor
     stack: Stack
-    client: Client
+    client: RegistryClient
     devnet: Devnet
     display: Display
     lives: Sequence[Life]
@@ -73,19 +76,13 @@ class Story:
     def _watch(self) -> Iterator[None]:
         """Ask for every policy again and again, without end."""
         while True:
-            known = [life for life in self.lives if life.id is not None]
-            asked = [self.client.send("policies.get_by_id", {"policy_id": life.id}) for life in known]
+            known = [(life, life.id) for life in self.lives if life.id is not None]
+            asked = [self.client.get_by_id(policy_id) for _, policy_id in known]
             while not all(pending.is_over() for pending in asked):
                 yield
-            for life, pending in zip(known, asked, strict=True):
-                life.policy = pending.answer()
+            for (life, _), pending in zip(known, asked, strict=True):
+                life.policy = pending.answer() or life.policy
             yield from _pause(LOOK_SECONDS)
-
-    def _call(self, task: str, message: dict[str, object]) -> Generator[None, None, Any]:
-        pending = self.client.send(task, message)
-        while not pending.is_over():
-            yield
-        return pending.answer()
 
     def _until(self, life: Life, status: PolicyStatus) -> Waiting:
         while life.status != status:
@@ -95,14 +92,9 @@ class Story:
 
     def _quote(self, life: Life) -> Waiting:
         life.begin("quote")
-        answer = yield from self._call(
-            "policies.request_creation",
-            {
-                "owner_principal": life.owner.address,
-                "idempotency_key": f"demo-{life.plan.name}",
-                "request": life.plan.request(),
-            },
-        )
+        key = f"demo-{life.plan.name}"
+        asked = self.client.request_creation(life.owner.address, life.plan.request(), idempotency_key=key)
+        answer = yield from _answered(asked)
         life.end("quote")
         life.policy, life.wallet_payload = answer["policy"], answer["wallet_payload"]
 
@@ -120,24 +112,16 @@ class Story:
 
     def _buy(self, life: Life) -> Waiting:
         tx_id = life.owner.sent(self.supervisor.directory / "logs" / f"{life.owner.program}.log")
-        yield from self._call(
-            "policies.report_creation_tx",
-            {"owner_principal": life.owner.address, "policy_id": life.id, "tx_id": tx_id},
-        )
+        yield from _answered(self.client.report_creation_tx(life.owner.address, life.policy["id"], tx_id))
         yield from self._until(life, PolicyStatus.ACTIVE)
         life.end("purchase_to_active")
 
     def _activate(self, life: Life) -> Waiting:
         life.begin("activation_to_settled")
         life.begin("activation_to_settling")
-        yield from self._call(
-            "policies.request_activation",
-            {
-                "owner_principal": life.owner.address,
-                "policy_id": life.id,
-                "idempotency_key": f"demo-{life.plan.name}",
-            },
-        )
+        key = f"demo-{life.plan.name}"
+        asked = self.client.request_activation(life.owner.address, life.policy["id"], idempotency_key=key)
+        yield from _answered(asked)
         life.end("activation_to_settling")
         yield from self._until(life, PolicyStatus.SETTLED)
         life.end("activation_to_settled")
@@ -164,6 +148,12 @@ def _is_over(wait: Waiting) -> bool:
     except StopIteration:
         return True
     return False
+
+
+def _answered(pending: Pending[Answer]) -> Generator[None, None, Answer]:
+    while not pending.is_over():
+        yield
+    return pending.answer()
 
 
 def _pause(seconds: float) -> Waiting:

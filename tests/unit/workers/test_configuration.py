@@ -6,7 +6,8 @@ import pytest
 
 import beat_schedule
 from registry.settings import Settings
-from workers.rules import CHAIN, DEFAULT, QUEUES, SIGNING, UnsafeConfiguration, broken_rules, misplaced_keys, require
+from workers.queues import CHAIN, DEFAULT, QUEUES, SIGNING
+from workers.rules import UnsafeConfiguration, broken_rules, misplaced_keys, require
 
 
 @pytest.fixture

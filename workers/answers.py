@@ -1,0 +1,122 @@
+"""What a caller sends and gets, as types: JSON objects by their fields, amounts in base units, times in ISO 8601."""
+
+from typing import Any, NotRequired, TypedDict
+
+
+class PolicyRequest(TypedDict):
+    """What an owner asks for: strike in USD × 10^8, amount in sats, `premium_token` STX or sBTC."""
+
+    policy_type: str
+    protected_value_price_feed_units: int
+    protected_amount_sats: int
+    duration_days: int
+    premium_token: str
+    exercise_style: NotRequired[str]
+
+
+class Policy(TypedDict):
+    """A policy as it stands; what the chain has not said yet is None."""
+
+    id: str
+    policy_id_on_chain: int | None
+    owner_principal: str
+    counterparty_principal: str
+    protected_value_price_feed_units: int
+    protected_amount_sats: int
+    expiration_height: int
+    policy_type: str
+    status_on_chain: int | None
+    status_detailed: str
+    creation_height: int | None
+    creation_timestamp: str | None
+    expiration_timestamp_estimate: str | None
+    premium_amount_base_units: int | None
+    premium_token: str | None
+    premium_fee_amount_base_units: int | None
+    settlement_amount_base_units: int | None
+    settlement_token: str | None
+    settlement_timestamp: str | None
+    tx_id_creation: str | None
+    tx_id_status_update: str | None
+    last_checked_block_height_expiry: int | None
+    risk_tier: str | None
+    oracle_data_snapshot_creation: dict[str, Any] | None
+    oracle_data_snapshot_settlement: dict[str, Any] | None
+    exercise_style: str
+    parameters_id: int | None
+    created_at: str
+
+
+class Quote(TypedDict):
+    """What a policy costs, the most it can ever pay, and the last height at which the contract takes the quote."""
+
+    quote_id: str
+    premium_amount_base_units: int
+    premium_fee_amount_base_units: int
+    premium_token: str
+    max_payout_base_units: int
+    risk_tier: str
+    expiration_height: int
+    valid_until_height: int
+    pricing: dict[str, Any]
+
+
+class Creation(TypedDict):
+    """A quoted policy; `wallet_payload` is what a wallet takes for `stx_callContract`."""
+
+    policy: Policy
+    quote: Quote
+    wallet_payload: dict[str, Any]
+
+
+class Reported(TypedDict):
+    """The policy whose purchase was sent or declined."""
+
+    policy: Policy
+
+
+class Decision(TypedDict):
+    """How an activation stands: `open`, `accepted`, or None for a policy that nobody asked to activate."""
+
+    state: str | None
+    settlement_amount_base_units: int | None
+    settlement_token: str | None
+
+
+class Activation(TypedDict):
+    """A policy with what was decided of it."""
+
+    policy: Policy
+    activation: Decision
+
+
+class Accepted(TypedDict):
+    """An event of ours: the block that holds it is applied in its turn."""
+
+    accepted: bool
+    tx_id: str
+
+
+class Page(TypedDict):
+    """Some policies; `next` is the `after` of the page that follows, None on the last."""
+
+    items: list[Policy]
+    next: str | None
+
+
+class TokenSums(TypedDict):
+    """What the chain confirmed in one token."""
+
+    policies: int
+    premium_base_units: int
+    fee_base_units: int
+    settled_base_units: int
+
+
+class Stats(TypedDict):
+    """How many policies stand where, and the sums of each token."""
+
+    policies: int
+    active: int
+    by_status: dict[str, int]
+    by_token: dict[str, TokenSums]
