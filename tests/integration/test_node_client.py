@@ -1,8 +1,5 @@
 """The HTTP client, our calls and our events against the devnet: a real Clarity VM behind a node's endpoints."""
 
-import json
-import shutil
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import count
@@ -115,24 +112,12 @@ class Devnet:
 
 
 @pytest.fixture(scope="module")
-def devnet() -> Iterator[Devnet]:
-    program = shutil.which("node")
-    assert program, "the devnet needs node on the PATH"
-    argv = [program, str(ROOT / "devnet" / "main.mjs"), "--port", "0", "--exit-with-parent"]
-    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        assert line, f"the devnet ended with {process.wait(timeout=10)}"
-        url = f"http://127.0.0.1:{json.loads(line)['listening']}"
-        node = HttpNode(url)
-        running = Devnet(url, node)
-        try:
-            deploy(running)
-            yield running
-        finally:
-            node.close()
-            process.terminate()
-            process.wait(timeout=10)
+def devnet(devnet_url: str) -> Iterator[Devnet]:
+    node = HttpNode(devnet_url)
+    running = Devnet(devnet_url, node)
+    deploy(running)
+    yield running
+    node.close()
 
 
 def deploy(devnet: Devnet) -> None:
