@@ -158,9 +158,11 @@ def hand_over(session: Session, *, confirmed: BurnHeight, now: datetime) -> Sequ
 
 def due_now(session: Session, policy_ids: Sequence[UUID], *, now: datetime) -> None:
     """Have these policies looked at: what became of their events or transactions moves them."""
+    # in the order in which every batch of policies is locked: two workers never wait for each other
+    held = select(col(PolicyRow.id)).where(col(PolicyRow.id).in_(policy_ids)).order_by(col(PolicyRow.id))
     session.execute(
         update(PolicyRow)
-        .where(col(PolicyRow.id).in_(policy_ids))
+        .where(col(PolicyRow.id).in_(select(held.with_for_update().cte().c.id)))
         .values(next_look_at=now)
         .execution_options(synchronize_session=False)
     )

@@ -13,8 +13,14 @@ from sqlmodel import col
 from registry.domain.errors import Alarm
 from registry.domain.transaction import IN_A_BLOCK, OPEN, TRANSITIONS, Purpose, TransactionFacts, TransactionStatus
 from registry.domain.units import Nonce, Principal
-from registry.store.blocks import policy_of_on_chain_id
-from registry.store.tables import AttemptRow, SignerRow, TransactionEntryRow, TransactionRow
+from registry.store.tables import (
+    AttemptRow,
+    BlockRow,
+    ChainEventRow,
+    SignerRow,
+    TransactionEntryRow,
+    TransactionRow,
+)
 
 
 class TransactionMissingError(Alarm):
@@ -70,10 +76,22 @@ def attempts(session: Session, transaction_id: UUID) -> Sequence[AttemptRow]:
 
 def names_stand(session: Session, transaction_id: UUID) -> bool:
     """Whether every on-chain id that a transaction names is still its policy's: a fork may give it to another."""
-    return all(
-        policy_of_on_chain_id(session, entry.policy_id_on_chain) == entry.policy_id
-        for entry in entries(session, transaction_id)
+    bought = (
+        select(col(ChainEventRow.id))
+        .join(BlockRow, col(BlockRow.index_block_hash) == col(ChainEventRow.block))
+        .where(
+            col(BlockRow.is_canonical),
+            col(ChainEventRow.name) == "policy-purchased",
+            col(ChainEventRow.policy_id) == col(TransactionEntryRow.policy_id),
+            col(ChainEventRow.policy_id_on_chain) == col(TransactionEntryRow.policy_id_on_chain),
+        )
     )
+    moved = session.execute(
+        select(col(TransactionEntryRow.policy_id))
+        .where(col(TransactionEntryRow.transaction_id) == transaction_id, ~bought.exists())
+        .limit(1)
+    )
+    return moved.first() is None
 
 
 def entries(session: Session, transaction_id: UUID) -> Sequence[TransactionEntryRow]:

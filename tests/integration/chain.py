@@ -115,7 +115,7 @@ class Chain:
         for name in ("sip-010-trait", "sbtc-token", "policy-registry", "liquidity-pool"):
             code = (ROOT / "contracts" / f"{name}.clar").read_text()
             self.send(self.deployer, SmartContract(name=name, code=code, clarity_version=CLARITY), fee=10**6)
-            self.mine()
+        self.mine()
         ours = self.contracts
         self.call(self.deployer, ours.registry, "set-backend-principal", _address(self.backend))
         self.call(self.deployer, ours.pool, "set-quote-signer", _address(self.quote_key))

@@ -135,13 +135,24 @@ def driver(database: Database, chain: Chain, venues: Feed) -> Driver:
 
 @pytest.fixture(scope="module")
 def own_chain(devnet_url: str) -> Iterator[Chain]:
-    """Contracts for a file's tests of the workers together."""
+    """Contracts for a file's tests together."""
     node = HttpNode(devnet_url)
     chain = Chain(url=devnet_url, node=node)
     chain.price("50000")
     chain.deploy()
     yield chain
     node.close()
+
+
+@pytest.fixture
+def guest(module_database: Database, own_chain: Chain, venues: Feed) -> Driver:
+    """An owner of one's own, among others on what a file's tests share."""
+    own = Driver(database=module_database, chain=own_chain, feed=venues)
+    own_chain.price("50000")
+    own_chain.fund(own.wallet)
+    own_chain.mine()
+    own.follow()
+    return own
 
 
 @pytest.fixture(scope="module")

@@ -38,9 +38,9 @@ TENTH_OF_A_BTC_FROM_45_TO_40 = 250 * 10**6
 
 
 @pytest.fixture
-def bought(driver: Driver) -> tuple[Driver, UUID]:
+def bought(guest: Driver) -> tuple[Driver, UUID]:
     """An Active policy in STX: 0.1 BTC at 45 000 USD, for a week."""
-    return driver, driver.buy(duration_days=7)
+    return guest, guest.buy(duration_days=7)
 
 
 def request(driver: Driver, policy_id: UUID | str, *, key: str = "wish", **more: Any) -> Wish:
@@ -110,14 +110,14 @@ def test_in_the_money_the_amount_is_pinned_before_anything_is_sent(bought: tuple
     assert driver.policy(policy_id).oracle_data_snapshot_settlement == {"prices": pinned.snapshot["prices"]}
 
 
-def test_sbtc_is_paid_in_satoshi_at_the_bitcoin_price_alone(driver: Driver) -> None:
-    policy_id = driver.buy(premium_token=Token.SBTC.value)
-    driver.chain.price("40000")
-    wish = request(driver, policy_id)
+def test_sbtc_is_paid_in_satoshi_at_the_bitcoin_price_alone(guest: Driver) -> None:
+    policy_id = guest.buy(premium_token=Token.SBTC.value)
+    guest.chain.price("40000")
+    wish = request(guest, policy_id)
     assert wish.pairs == (Pair.BTC_USD,)
-    assert driver.decide(policy_id)["activation"]["settlement_amount_base_units"] == 1_250_000  # 500 USD at 40 000
-    driver.run(policy_id)
-    row = driver.policy(policy_id)
+    assert guest.decide(policy_id)["activation"]["settlement_amount_base_units"] == 1_250_000  # 500 USD at 40 000
+    guest.run(policy_id)
+    row = guest.policy(policy_id)
     assert (row.status_detailed, row.settlement_token, row.settlement_amount_base_units) == (
         "Settled",
         "sBTC",
@@ -226,8 +226,8 @@ def test_while_prices_fail_the_request_stays_open(bought: tuple[Driver, UUID]) -
     assert driver.next(policy_id) is StepKind.DECIDE
 
 
-def test_switched_off_payouts_are_held_back_and_decided_later_by_the_same_price(bought: tuple[Driver, UUID]) -> None:
-    driver, policy_id = bought
+def test_switched_off_payouts_are_held_back_and_decided_later_by_the_same_price(driver: Driver) -> None:
+    policy_id = driver.buy(duration_days=7)
     switch(driver, activation_enabled=False)
     driver.chain.price("40000")
     held = driver.activate(policy_id)
@@ -254,7 +254,7 @@ def test_what_is_not_the_owners_looks_like_what_is_missing(bought: tuple[Driver,
 
 def test_a_policy_may_be_named_by_its_on_chain_id(bought: tuple[Driver, UUID]) -> None:
     driver, policy_id = bought
-    assert request(driver, "1").policy_id == policy_id
+    assert request(driver, str(driver.policy(policy_id).policy_id_on_chain)).policy_id == policy_id
     with pytest.raises(BadRequest, match="neither a UUID nor an on-chain id"):
         request(driver, "one")
 
@@ -306,11 +306,11 @@ def test_a_key_that_was_refused_is_refused_with_its_own_figures_again(bought: tu
     assert again.value.figures["price"] == 46_000 * 10**8
 
 
-def test_nothing_can_be_asked_of_a_policy_that_is_not_active(driver: Driver) -> None:
-    policy_id = UUID(driver.quote()["policy"]["id"])
+def test_nothing_can_be_asked_of_a_policy_that_is_not_active(guest: Driver) -> None:
+    policy_id = UUID(guest.quote()["policy"]["id"])
     with pytest.raises(PolicyNotActive, match="PendingCreation"):
-        request(driver, policy_id)
-    assert wishes(driver, policy_id) == []
+        request(guest, policy_id)
+    assert wishes(guest, policy_id) == []
 
 
 def test_the_last_height_still_belongs_to_the_owner_by_the_nodes_height(bought: tuple[Driver, UUID]) -> None:
@@ -322,8 +322,8 @@ def test_the_last_height_still_belongs_to_the_owner_by_the_nodes_height(bought: 
     assert request(driver, policy_id, height=last).pairs
 
 
-def test_a_wish_made_in_time_is_paid_after_the_policy_ran_out(bought: tuple[Driver, UUID]) -> None:
-    driver, policy_id = bought
+def test_a_wish_made_in_time_is_paid_after_the_policy_ran_out(driver: Driver) -> None:
+    policy_id = driver.buy(duration_days=7)
     driver.chain.price("40000")
     request(driver, policy_id, height=driver.policy(policy_id).expiration_height)
     driver.chain.burn(7 * 144 + 10)
@@ -337,19 +337,19 @@ def test_a_wish_made_in_time_is_paid_after_the_policy_ran_out(bought: tuple[Driv
 # before the purchase is final
 
 
-def test_an_activation_accepted_before_the_purchase_is_final_waits_for_that(driver: Driver) -> None:
-    answer = driver.quote()
+def test_an_activation_accepted_before_the_purchase_is_final_waits_for_that(guest: Driver) -> None:
+    answer = guest.quote()
     policy_id = UUID(answer["policy"]["id"])
-    driver.chain.buy(driver.wallet, answer["wallet_payload"])
-    driver.chain.mine()
-    driver.chain.burn(2)
-    driver.follow()
-    driver.chain.price("40000")
-    assert driver.activate(policy_id)["policy"]["status_detailed"] == "Settling"
-    assert (driver.next(policy_id), driver.sign(policy_id)) == (None, None)
-    driver.chain.burn(4)
-    driver.follow()
-    assert driver.next(policy_id) is StepKind.SIGN_AND_BROADCAST
+    guest.chain.buy(guest.wallet, answer["wallet_payload"])
+    guest.chain.mine()
+    guest.chain.burn(2)
+    guest.follow()
+    guest.chain.price("40000")
+    assert guest.activate(policy_id)["policy"]["status_detailed"] == "Settling"
+    assert (guest.next(policy_id), guest.sign(policy_id)) == (None, None)
+    guest.chain.burn(4)
+    guest.follow()
+    assert guest.next(policy_id) is StepKind.SIGN_AND_BROADCAST
 
 
 def test_what_is_pinned_outlives_a_fork_and_is_paid_to_the_unit(driver: Driver) -> None:
@@ -430,8 +430,8 @@ def test_a_european_policy_is_decided_when_it_is_due(driver: Driver, price: str,
     assert driver.edges(policy_id) == f"ab{edge}{'d' if edge == 'c' else 'k'}"
 
 
-def test_nobody_is_asked_twice_in_a_hurry(bought: tuple[Driver, UUID]) -> None:
-    driver, policy_id = bought
+def test_nobody_is_asked_twice_in_a_hurry(driver: Driver) -> None:
+    policy_id = driver.buy(duration_days=7)
     request(driver, policy_id)
     assert driver.claim() == [policy_id]
     assert driver.claim() == []

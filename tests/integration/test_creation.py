@@ -116,9 +116,9 @@ def test_a_policy_lives_from_quote_to_payout(driver: Driver) -> None:
     assert driver.edges(policy_id) == "abcd"
 
 
-def test_what_the_chain_has_not_confirmed_is_null(driver: Driver) -> None:
-    policy_id = id_of(driver.quote())
-    row = driver.policy(policy_id)
+def test_what_the_chain_has_not_confirmed_is_null(guest: Driver) -> None:
+    policy_id = id_of(guest.quote())
+    row = guest.policy(policy_id)
     assert {
         getattr(row, name)
         for name in (
@@ -130,17 +130,17 @@ def test_what_the_chain_has_not_confirmed_is_null(driver: Driver) -> None:
     } == {None}
 
 
-def test_a_confirmed_purchase_says_when_it_was_made_and_about_when_it_ends(driver: Driver) -> None:
-    row = driver.policy(driver.buy(duration_days=7))
+def test_a_confirmed_purchase_says_when_it_was_made_and_about_when_it_ends(guest: Driver) -> None:
+    row = guest.policy(guest.buy(duration_days=7))
     assert row.creation_height is not None
     assert row.creation_timestamp is not None
     left = timedelta(seconds=600 * (row.expiration_height - row.creation_height))
     assert row.expiration_timestamp_estimate == row.creation_timestamp + left
 
 
-def test_a_quote_shows_its_terms_and_its_last_height(driver: Driver) -> None:
-    height = driver.chain.node.tip().burn_height
-    told = driver.quote(protected_amount_sats=TEN_BTC)["quote"]
+def test_a_quote_shows_its_terms_and_its_last_height(guest: Driver) -> None:
+    height = guest.chain.node.tip().burn_height
+    told = guest.quote(protected_amount_sats=TEN_BTC)["quote"]
     assert told["max_payout_base_units"] == COLLATERAL_OF_TEN
     assert told["premium_fee_amount_base_units"] == told["premium_amount_base_units"] // 100
     assert (told["expiration_height"], told["valid_until_height"]) == (height + 30 * 144, height + 2)
@@ -149,8 +149,8 @@ def test_a_quote_shows_its_terms_and_its_last_height(driver: Driver) -> None:
 
 
 @pytest.mark.parametrize("token", Token)
-def test_the_wallet_is_asked_to_move_exactly_the_premium(driver: Driver, token: Token) -> None:
-    answer = driver.quote(premium_token=token.value)
+def test_the_wallet_is_asked_to_move_exactly_the_premium(guest: Driver, token: Token) -> None:
+    answer = guest.quote(premium_token=token.value)
     quote, asked = answer["quote"], answer["wallet_payload"]
     quote_id, premium, terms, signature = (from_hex(each) for each in asked["functionArgs"])
     assert (quote_id, premium) == (Buffer(bytes.fromhex(quote["quote_id"])), UInt(quote["premium_amount_base_units"]))
@@ -159,24 +159,24 @@ def test_the_wallet_is_asked_to_move_exactly_the_premium(driver: Driver, token: 
     assert isinstance(signature, Buffer)
     assert len(signature.value) == 65
     amount = str(quote["premium_amount_base_units"])
-    stx = {"type": "stx-postcondition", "address": driver.owner, "condition": "eq", "amount": amount}
-    sbtc = {**stx, "type": "ft-postcondition", "asset": f"{driver.chain.contracts.sbtc}::sbtc-token"}
+    stx = {"type": "stx-postcondition", "address": guest.owner, "condition": "eq", "amount": amount}
+    sbtc = {**stx, "type": "ft-postcondition", "asset": f"{guest.chain.contracts.sbtc}::sbtc-token"}
     assert asked == {
-        "contract": driver.chain.contracts.pool,
+        "contract": guest.chain.contracts.pool,
         "functionName": "buy-policy-stx" if token is Token.STX else "buy-policy-sbtc",
         "functionArgs": asked["functionArgs"],
         "postConditions": [stx if token is Token.STX else sbtc],
         "postConditionMode": "deny",
         "network": "testnet",
-        "address": driver.owner,
+        "address": guest.owner,
     }
-    driver.chain.buy(driver.wallet, asked)
-    driver.chain.burn(2)
-    driver.chain.burn()
-    assert driver.follow() == []
-    driver.chain.burn()
-    assert driver.follow() == ["b"]
-    assert driver.policy(id_of(answer)).premium_token == token
+    guest.chain.buy(guest.wallet, asked)
+    guest.chain.burn(2)
+    guest.chain.burn()
+    assert guest.follow() == []
+    guest.chain.burn()
+    assert guest.follow() == ["b"]
+    assert guest.policy(id_of(answer)).premium_token == token
 
 
 def test_a_purchase_moves_the_reservation_to_a_lock_that_equals_the_pools(driver: Driver) -> None:
@@ -192,14 +192,14 @@ def test_a_purchase_moves_the_reservation_to_a_lock_that_equals_the_pools(driver
     assert reads.get_pool(Token.STX).locked == collateral
 
 
-def test_nobody_can_use_a_quote_above_its_last_height(driver: Driver) -> None:
-    answer = driver.quote()
-    driver.chain.burn(2)
-    before = driver.balance()
-    tx_id = driver.chain.buy(driver.wallet, answer["wallet_payload"])
-    driver.chain.burn(1)
-    assert not driver.has_succeeded(tx_id)
-    assert before - driver.balance() <= 50_000  # the transaction's own fee
+def test_nobody_can_use_a_quote_above_its_last_height(guest: Driver) -> None:
+    answer = guest.quote()
+    guest.chain.burn(2)
+    before = guest.balance()
+    tx_id = guest.chain.buy(guest.wallet, answer["wallet_payload"])
+    guest.chain.burn(1)
+    assert not guest.has_succeeded(tx_id)
+    assert before - guest.balance() <= 50_000  # the transaction's own fee
 
 
 # keys
@@ -221,18 +221,18 @@ def test_the_same_key_with_another_body_is_a_conflict(driver: Driver) -> None:
     assert counted(driver, QuoteRow) == 1
 
 
-def test_a_key_belongs_to_its_owner(driver: Driver) -> None:
-    mine = driver.ask(key="once")
-    theirs = driver.ask(key="once", owner=new_key().address(TESTNET), duration_days=7)
+def test_a_key_belongs_to_its_owner(guest: Driver) -> None:
+    mine = guest.ask(key="once")
+    theirs = guest.ask(key="once", owner=new_key().address(TESTNET), duration_days=7)
     assert mine.quote != theirs.quote
 
 
-def test_a_quote_that_was_refused_may_be_asked_for_again_under_its_key(driver: Driver) -> None:
-    driver.chain.price("60000")
+def test_a_quote_that_was_refused_may_be_asked_for_again_under_its_key(guest: Driver) -> None:
+    guest.chain.price("60000")
     with pytest.raises(OutsideTiers):
-        priced(driver, key="once", protected_value_price_feed_units=41_000 * 10**8)
-    driver.chain.price("50000")
-    assert driver.quote(key="once", protected_value_price_feed_units=41_000 * 10**8)["quote"]["risk_tier"] == "Balanced"
+        priced(guest, key="once", protected_value_price_feed_units=41_000 * 10**8)
+    guest.chain.price("50000")
+    assert guest.quote(key="once", protected_value_price_feed_units=41_000 * 10**8)["quote"]["risk_tier"] == "Balanced"
 
 
 def test_two_workers_that_record_one_quote_make_one_policy(driver: Driver) -> None:
@@ -278,8 +278,8 @@ def test_what_is_outside_what_is_sold_is_refused_and_leaves_no_row(driver: Drive
     assert counted(driver, QuoteRow) == 0
 
 
-def test_a_contract_may_own_a_policy(driver: Driver) -> None:
-    driver.ask(owner=f"{driver.owner}.smart-wallet")
+def test_a_contract_may_own_a_policy(guest: Driver) -> None:
+    guest.ask(owner=f"{guest.owner}.smart-wallet")
 
 
 def test_an_operator_can_stop_the_sale(driver: Driver) -> None:
@@ -289,11 +289,11 @@ def test_an_operator_can_stop_the_sale(driver: Driver) -> None:
     assert counted(driver, QuoteRow) == 0
 
 
-def test_a_price_that_has_grown_old_quotes_nothing(driver: Driver) -> None:
-    asked = driver.ask()
-    ids = prices.fetch(driver.database, driver.feed, asked.pairs)
+def test_a_price_that_has_grown_old_quotes_nothing(guest: Driver) -> None:
+    asked = guest.ask()
+    ids = prices.fetch(guest.database, guest.feed, asked.pairs)
     with pytest.raises(PriceUnavailable, match="at most 60 are allowed"):
-        creation.price(driver.database, asked.quote, price_ids=ids, now=driver.now() + timedelta(seconds=61))
+        creation.price(guest.database, asked.quote, price_ids=ids, now=guest.now() + timedelta(seconds=61))
 
 
 def test_a_quote_whose_price_has_grown_old_is_not_recorded(driver: Driver) -> None:
@@ -365,10 +365,10 @@ def test_what_is_bought_is_no_open_quote_any_more_even_when_a_fork_takes_it_back
     driver.quote()  # beside three unsigned ones and the one that came back
 
 
-def test_another_owner_is_not_counted(driver: Driver) -> None:
+def test_another_owner_is_not_counted(guest: Driver) -> None:
     for _ in range(3):
-        driver.quote()
-    driver.quote(owner=new_key().address(TESTNET))
+        guest.quote()
+    guest.quote(owner=new_key().address(TESTNET))
 
 
 def test_of_four_quotes_recorded_at_once_an_owner_gets_three(driver: Driver) -> None:
@@ -428,43 +428,43 @@ def forged(driver: Driver, answer: dict[str, Any], **changes: Any) -> None:
     driver.chain.buy(driver.wallet, wallet_payload(driver.chain.contracts, terms, signature))
 
 
-def test_a_reported_txid_is_a_hint_and_proves_nothing(driver: Driver) -> None:
-    answer = driver.quote()
+def test_a_reported_txid_is_a_hint_and_proves_nothing(guest: Driver) -> None:
+    answer = guest.quote()
     policy_id = id_of(answer)
-    told = report(driver, policy_id, tx_id="0x" + "AB" * 32)
+    told = report(guest, policy_id, tx_id="0x" + "AB" * 32)
     assert told["policy"]["status_detailed"] == "PendingCreation"
-    assert driver.policy(policy_id).reported_tx_id == "ab" * 32
-    driver.chain.burn(2)
-    assert driver.follow() == []
-    tx_id = driver.chain.buy(driver.wallet, answer["wallet_payload"])
-    driver.chain.mine()
-    driver.chain.burn(2)
-    driver.follow()
-    assert driver.policy(policy_id).tx_id_creation == tx_id
+    assert guest.policy(policy_id).reported_tx_id == "ab" * 32
+    guest.chain.burn(2)
+    assert guest.follow() == []
+    tx_id = guest.chain.buy(guest.wallet, answer["wallet_payload"])
+    guest.chain.mine()
+    guest.chain.burn(2)
+    guest.follow()
+    assert guest.policy(policy_id).tx_id_creation == tx_id
 
 
-def test_an_owner_who_declined_may_still_sign_what_he_holds(driver: Driver) -> None:
-    answer = driver.quote()
-    report(driver, id_of(answer), declined=True)
-    driver.chain.buy(driver.wallet, answer["wallet_payload"])
-    driver.chain.burn()
-    driver.chain.burn(2)
-    assert driver.follow() == ["b"]
+def test_an_owner_who_declined_may_still_sign_what_he_holds(guest: Driver) -> None:
+    answer = guest.quote()
+    report(guest, id_of(answer), declined=True)
+    guest.chain.buy(guest.wallet, answer["wallet_payload"])
+    guest.chain.burn()
+    guest.chain.burn(2)
+    assert guest.follow() == ["b"]
 
 
-def test_a_report_is_a_txid_or_says_declined(driver: Driver) -> None:
-    policy_id = id_of(driver.quote())
+def test_a_report_is_a_txid_or_says_declined(guest: Driver) -> None:
+    policy_id = id_of(guest.quote())
     said: tuple[dict[str, Any], ...] = ({}, {"declined": False}, {"tx_id": "12"}, {"tx_id": "g" * 64}, {"tx_id": 7})
     for each in said:
         with pytest.raises(BadRequest, match="tx_id is not usable"):
-            report(driver, policy_id, **each)
+            report(guest, policy_id, **each)
 
 
-def test_anothers_policy_looks_like_a_missing_one(driver: Driver) -> None:
-    policy_id = id_of(driver.quote())
-    for named, owner in ((policy_id, new_key().address(TESTNET)), (uuid4(), driver.owner)):
+def test_anothers_policy_looks_like_a_missing_one(guest: Driver) -> None:
+    policy_id = id_of(guest.quote())
+    for named, owner in ((policy_id, new_key().address(TESTNET)), (uuid4(), guest.owner)):
         with pytest.raises(PolicyNotFound, match="has no policy"):
-            report(driver, named, owner=Principal(owner), tx_id="ab" * 32)
+            report(guest, named, owner=Principal(owner), tx_id="ab" * 32)
 
 
 def report(driver: Driver, policy_id: UUID, *, owner: Principal | None = None, **said: object) -> dict[str, Any]:

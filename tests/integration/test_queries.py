@@ -150,33 +150,33 @@ def test_active_by_tier_is_of_one_tier(database: Database) -> None:
 
 
 @pytest.mark.parametrize("limit", [0, False, "", -1, 501, "many", True])
-def test_a_limit_outside_its_bounds_is_refused(database: Database, limit: object) -> None:
+def test_a_limit_outside_its_bounds_is_refused(module_database: Database, limit: object) -> None:
     with pytest.raises(BadRequest, match="limit"):
-        list_by_owner(database, {"owner_principal": OWNER, "limit": limit})
+        list_by_owner(module_database, {"owner_principal": OWNER, "limit": limit})
 
 
 @pytest.mark.parametrize("after", ["", "nonsense", "2026-01-01/x", 7])
-def test_a_cursor_that_no_page_gave_is_refused(database: Database, after: object) -> None:
+def test_a_cursor_that_no_page_gave_is_refused(module_database: Database, after: object) -> None:
     with pytest.raises(BadRequest, match="after"):
-        list_by_owner(database, {"owner_principal": OWNER, "after": after})
+        list_by_owner(module_database, {"owner_principal": OWNER, "after": after})
 
 
 @pytest.mark.parametrize("mark", ["0", "-1", "1_0", " 7", str(2**63), str(2**200)])
-def test_a_cursor_of_heights_holds_a_height(database: Database, mark: str) -> None:
+def test_a_cursor_of_heights_holds_a_height(module_database: Database, mark: str) -> None:
     row = _policy(1)
     with pytest.raises(BadRequest, match="after"):
-        list_expiring_between(database, {"min_height": 0, "max_height": 9, "after": f"{mark}/{row.id}"})
+        list_expiring_between(module_database, {"min_height": 0, "max_height": 9, "after": f"{mark}/{row.id}"})
 
 
-def test_a_cursor_of_times_names_its_zone(database: Database) -> None:
+def test_a_cursor_of_times_names_its_zone(module_database: Database) -> None:
     row = _policy(1)
     with pytest.raises(BadRequest, match="after"):
-        list_by_owner(database, {"owner_principal": OWNER, "after": f"2026-01-01T00:00:00/{row.id}"})
+        list_by_owner(module_database, {"owner_principal": OWNER, "after": f"2026-01-01T00:00:00/{row.id}"})
 
 
-def test_unknown_fields_are_refused(database: Database) -> None:
+def test_unknown_fields_are_refused(module_database: Database) -> None:
     with pytest.raises(BadRequest, match="no such field"):
-        get_by_id(database, {"policy_id": 1, "as_of": 3})
+        get_by_id(module_database, {"policy_id": 1, "as_of": 3})
 
 
 def test_stats_sum_per_token_what_the_chain_confirmed(database: Database) -> None:

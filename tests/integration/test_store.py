@@ -63,8 +63,8 @@ def test_migrating_again_and_two_at_once_is_harmless(new_database: NewDatabase) 
         assert session.execute(text("SELECT count(*) FROM parameters")).scalar_one() == 1
 
 
-def test_the_indexes_bear_the_ordered_names(database: Database) -> None:
-    with unit_of_work(database) as session:
+def test_the_indexes_bear_the_ordered_names(module_database: Database) -> None:
+    with unit_of_work(module_database) as session:
         found = session.execute(text("SELECT indexname, indexdef FROM pg_indexes WHERE tablename = 'policies'"))
         definitions = {name: definition.partition(" USING ")[2] for name, definition in found}
     assert {
@@ -291,17 +291,20 @@ def test_a_move_names_the_status_it_leaves_and_happens_once(database: Database) 
     assert [tuple(each) for each in events] == [("e", "PendingCreation", "FailedCreation")]
 
 
-def test_an_edge_that_the_diagram_does_not_have_is_a_programming_error(database: Database) -> None:
-    with pytest.raises(ValueError, match="edge d does not leave Active"), unit_of_work(database) as session:
+def test_an_edge_that_the_diagram_does_not_have_is_a_programming_error(module_database: Database) -> None:
+    with pytest.raises(ValueError, match="edge d does not leave Active"), unit_of_work(module_database) as session:
         policies.move(
             session, uuid4(), Edge.PAID, leaves=PolicyStatus.ACTIVE, cause="no", actor="nobody", now=rows.THEN
         )
-    with pytest.raises(ValueError, match="does not go from Sent to Succeeded"), unit_of_work(database) as session:
+    with (
+        pytest.raises(ValueError, match="does not go from Sent to Succeeded"),
+        unit_of_work(module_database) as session,
+    ):
         transactions.move(session, uuid4(), leaves=TransactionStatus.SENT, enters=TransactionStatus.SUCCEEDED)
 
 
-def test_a_message_that_names_nothing_is_an_alarm(database: Database) -> None:
-    with unit_of_work(database) as session:
+def test_a_message_that_names_nothing_is_an_alarm(module_database: Database) -> None:
+    with unit_of_work(module_database) as session:
         for load in (policies.get, policies.lock, transactions.get):
             with pytest.raises(Alarm, match="there is no"):
                 load(session, uuid4())
@@ -393,8 +396,8 @@ print(before, os.read(reading, 20).decode(), backend())
 """
 
 
-def test_a_forked_process_opens_connections_of_its_own_and_leaves_its_parents_alone(database: Database) -> None:
-    environment = {**os.environ, "URL": str(database.engine.url.render_as_string(hide_password=False))}
+def test_a_forked_process_opens_connections_of_its_own_and_leaves_its_parents_alone(module_database: Database) -> None:
+    environment = {**os.environ, "URL": str(module_database.engine.url.render_as_string(hide_password=False))}
     argv = [sys.executable, "-c", FORKING]
     said = subprocess.run(argv, env=environment, check=True, capture_output=True, text=True, timeout=30)  # noqa: S603
     before, in_child, after = said.stdout.split()
