@@ -279,7 +279,8 @@ def test_what_is_outside_what_is_sold_is_refused_and_leaves_no_row(driver: Drive
 
 
 def test_a_contract_may_own_a_policy(guest: Driver) -> None:
-    guest.ask(owner=f"{guest.owner}.smart-wallet")
+    asked = guest.ask(owner=f"{guest.owner}.smart-wallet")
+    assert asked.policy_id is None
 
 
 def test_an_operator_can_stop_the_sale(driver: Driver) -> None:
@@ -368,7 +369,8 @@ def test_what_is_bought_is_no_open_quote_any_more_even_when_a_fork_takes_it_back
 def test_another_owner_is_not_counted(guest: Driver) -> None:
     for _ in range(3):
         guest.quote()
-    guest.quote(owner=new_key().address(TESTNET))
+    other = new_key().address(TESTNET)
+    assert guest.quote(owner=other)["policy"]["owner_principal"] == other
 
 
 def test_of_four_quotes_recorded_at_once_an_owner_gets_three(driver: Driver) -> None:

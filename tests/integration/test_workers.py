@@ -73,7 +73,8 @@ def test_a_quote_that_nobody_signs_ends_as_failed_creation(holder: Holder) -> No
     answer = holder.request()
     told = {"owner_principal": holder.address, "policy_id": answer["policy"]["id"], "declined": True}
     holder.stack.ask("policies.report_creation_tx", told)
-    holder.stack.wait_for(answer["policy"]["id"], "FailedCreation")
+    given_up = holder.stack.wait_for(answer["policy"]["id"], "FailedCreation")
+    assert (given_up["status_on_chain"], given_up["premium_amount_base_units"]) == (None, None)
 
 
 def test_another_owners_policy_looks_like_a_missing_one(holder: Holder) -> None:
