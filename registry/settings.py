@@ -7,6 +7,7 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from registry.domain.height import Depths
+from registry.domain.transaction import ExpirationPath
 
 MAINNET_CHAIN_ID = 0x00000001
 TESTNET_CHAIN_ID = 0x80000000
@@ -37,6 +38,7 @@ class Settings(BaseSettings):
     transaction_fee_micro_stx: int = Field(default=10_000, ge=200)
     open_quotes_per_owner: int = Field(default=3, ge=1)
     open_quotes_share_of_tier_ppm: int = Field(default=250_000, ge=0, le=1_000_000)
+    expiration_path: ExpirationPath = ExpirationPath.ONE_STEP
     expiration_batch: int = Field(default=100, ge=1, le=200)
     lease_seconds: int = Field(default=30, ge=1)
 

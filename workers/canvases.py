@@ -9,8 +9,8 @@ from uuid import UUID
 
 from celery import Signature, chain
 
-from registry.domain.policy import Step, StepKind
 from registry.domain.prices import Pair
+from registry.domain.steps import Step, StepKind
 from workers.app import app
 
 

@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from registry.domain.errors import BadRequest
-from registry.domain.policy import StepKind
+from registry.domain.errors import NoBlockYet
 from registry.domain.request import object_of
+from registry.domain.steps import StepKind
 from registry.services import activation, advance, chain_height, creation, expiration, sync
 from workers import canvases
 from workers.app import app
@@ -77,7 +77,7 @@ def begin_settlement(price_ids: list[int], *, policy_id: str) -> dict[str, Any]:
     own = runtime()
     height = own.height()
     if height is None:
-        raise BadRequest(field="policy_id", reason="no block has been applied yet")
+        raise NoBlockYet
     answer = activation.decide(own.database, UUID(policy_id), price_ids=price_ids, height=height, now=_now())
     canvases.advance(UUID(policy_id)).delay()
     return answer

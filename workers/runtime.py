@@ -80,6 +80,7 @@ class Runtime:
             key=read_key(self.settings.backend_key_file),
             fee=MicroStx(self.settings.transaction_fee_micro_stx),
             window=self.settings.nonce_window,
+            expiration_path=self.settings.expiration_path,
         )
 
     @property

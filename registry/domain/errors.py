@@ -72,6 +72,20 @@ class Unavailable(RegistryError):
     remedy = "try again later"
 
 
+class DatabaseUnavailable(Unavailable):
+    """Postgres gave no answer, or broke off; what was begun has been rolled back."""
+
+    code = "database_unavailable"
+    sentence = "the database does not answer: {reason}"
+
+
+class NoBlockYet(Unavailable):
+    """No block of the chain has been applied, so no height is known."""
+
+    code = "no_block_yet"
+    sentence = "no block of the chain has been applied yet"
+
+
 class Alarm(RegistryError):
     """What must not happen has; a person looks."""
 

@@ -1,6 +1,6 @@
-"""The life of a protection policy: its statuses, the edges between them, and what an unfinished one needs now."""
+"""The life of a protection policy: its statuses, the edges between them, and which of them the facts ask for."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum, StrEnum
@@ -8,7 +8,7 @@ from types import MappingProxyType
 from uuid import UUID
 
 from registry.domain.height import ChainHeight
-from registry.domain.transaction import TransactionFacts, TransactionStatus
+from registry.domain.transaction import Purpose, TransactionFacts
 from registry.domain.units import BlockHash, BurnHeight
 
 
@@ -120,7 +120,8 @@ class PolicyFacts:
     """What is known of one policy, from its row and from the canonical blocks that have been applied.
 
     `recorded_block` is the block whose purchase the row was confirmed from, `recorded_end` the one of its payout
-    or release; None before that. `set_out_at` is when it last began to settle or to expire: what we signed before
+    or release; None before that. `marked_expired` is the height at which the registry alone was moved to Expired,
+    the collateral being locked still. `set_out_at` is when it last began to settle or to expire: what we signed before
     that, in a life that a fork or an operator ended, says nothing of it.
     """
 
@@ -137,26 +138,7 @@ class PolicyFacts:
     set_out_at: datetime | None = None
     purchase: Purchase | None = None
     final: FinalStatus | None = None
-
-
-class StepKind(StrEnum):
-    """What can be done for a policy without waiting. `workers/canvases.py` alone makes signatures of them."""
-
-    PREPARE_CREATION = "prepare_creation"
-    GIVE_UP = "give_up"
-    SYNC_STATUS = "sync_status"
-    DECIDE = "decide"
-    BEGIN_EXPIRATION = "begin_expiration"
-    SIGN_AND_BROADCAST = "sign_and_broadcast"
-    MONITOR = "monitor"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """One thing to do now, and for which transaction when it is about one."""
-
-    kind: StepKind
-    transaction_id: UUID | None = None
+    marked_expired: BurnHeight | None = None
 
 
 _ORPHANED = MappingProxyType(
@@ -191,9 +173,10 @@ _ENDS: Mapping[OnChainStatus, PolicyStatus] = MappingProxyType(
     {OnChainStatus.SETTLED: _S.SETTLED, OnChainStatus.EXPIRED: _S.EXPIRED}
 )
 _FAILED = MappingProxyType({_S.SETTLING: Edge.SETTLEMENT_FAILED, _S.EXPIRING: Edge.EXPIRATION_FAILED})
-_RESUMED = MappingProxyType(
+RESUMED: Mapping[PolicyStatus, Edge] = MappingProxyType(
     {_S.FAILED_SETTLEMENT: Edge.SETTLEMENT_RESUMED, _S.FAILED_EXPIRATION: Edge.EXPIRATION_RESUMED}
 )
+"""The edge on which what failed is on its way again."""
 
 
 def chain_edge(policy: PolicyFacts, *, height: ChainHeight) -> Edge | None:
@@ -211,99 +194,44 @@ def chain_edge(policy: PolicyFacts, *, height: ChainHeight) -> Edge | None:
         return None
     if policy.status in _PURCHASED:
         return _PURCHASED[policy.status]
-    if policy.final is None or policy.final.height > height.confirmed:
-        return None
-    return _TO_FINAL.get(policy.final.status, {}).get(policy.status)
+    return _edge_to_end(policy, height)
+
+
+def _edge_to_end(policy: PolicyFacts, height: ChainHeight) -> Edge | None:
+    if policy.final is not None and policy.final.height <= height.confirmed:
+        return _TO_FINAL.get(policy.final.status, {}).get(policy.status)
+    unasked = policy.status is _S.ACTIVE and not policy.settlement_pinned and is_marked(policy, height=height)
+    return Edge.DUE if unasked else None
+
+
+def is_marked(policy: PolicyFacts, *, height: ChainHeight) -> bool:
+    """Whether the registry alone calls it Expired, confirmed: what is left to do is to free its collateral."""
+    return policy.marked_expired is not None and policy.marked_expired <= height.confirmed
 
 
 def contradicts(policy: PolicyFacts, *, height: ChainHeight) -> bool:
     """Whether the chain ended this policy, confirmed, as no edge of ours can follow: a person looks."""
-    if policy.final is None or policy.final.height > height.confirmed or chain_edge(policy, height=height):
+    if chain_edge(policy, height=height):
         return False
+    if policy.final is None or policy.final.height > height.confirmed:
+        return is_marked(policy, height=height) and policy.status not in {_S.EXPIRING, _S.FAILED_EXPIRATION}
     return policy.status is not _ENDS[policy.final.status]
 
 
 def failure_edge(policy: PolicyFacts, transactions: Sequence[TransactionFacts]) -> Edge | None:
     """Find the edge that our own latest transaction asks for: its confirmed failure, or a fork's undoing of that."""
-    latest = _latest(policy, transactions)
+    latest = latest_of(policy, transactions)
     if latest is None:
         return None
     if latest.refused_for_good:
         return _FAILED.get(policy.status)
-    return _RESUMED.get(policy.status) if latest.is_open else None
+    return RESUMED.get(policy.status) if latest.is_open else None
 
 
-def _latest(policy: PolicyFacts, transactions: Sequence[TransactionFacts]) -> TransactionFacts | None:
+def latest_of(
+    policy: PolicyFacts, transactions: Sequence[TransactionFacts], *, purposes: Collection[Purpose] = tuple(Purpose)
+) -> TransactionFacts | None:
+    """Find the newest transaction of ours in this policy's present life, of some purposes or any."""
     since = policy.set_out_at
-    signed = [each for each in transactions if since is None or each.signed_at >= since]
+    signed = [each for each in transactions if each.purpose in purposes and (since is None or each.signed_at >= since)]
     return signed[-1] if signed else None
-
-
-def may_sign(policy: PolicyFacts, transactions: Sequence[TransactionFacts], *, height: ChainHeight) -> bool:
-    """Whether a new transaction of ours may name this policy: its purchase is final, and nothing else ends it."""
-    if policy.purchase is None or policy.purchase.height > height.final or policy.final is not None:
-        return False
-    latest = _latest(policy, transactions)
-    if latest is not None and (latest.refused_for_good or latest.over_elsewhere):
-        return False
-    if any(each.is_open for each in transactions):
-        return False
-    if policy.status is _S.EXPIRING:
-        return is_due(policy, height=height)
-    return policy.status is _S.SETTLING and policy.settlement_pinned
-
-
-def next_step(
-    policy: PolicyFacts, transactions: Sequence[TransactionFacts], *, height: ChainHeight, now: datetime
-) -> Step | None:
-    """Say what this policy needs now; None when only time, the chain or its owner can move it.
-
-    Total: every status, with any facts, has an answer. `transactions` are this policy's own, oldest first.
-    """
-    if chain_edge(policy, height=height) or failure_edge(policy, transactions):
-        return Step(kind=StepKind.SYNC_STATUS)
-    match policy.status:
-        case _S.PENDING_CREATION:
-            return _step_of_pending(policy, height)
-        case _S.ACTIVE:
-            return _step_of_active(policy, height)
-        case _S.SETTLING | _S.EXPIRING:
-            return _step_of_moving(policy, transactions, height, now)
-    return None
-
-
-def is_due(policy: PolicyFacts, *, height: ChainHeight) -> bool:
-    """Whether it ran out: a strict comparison, for the expiration height itself still belongs to the owner."""
-    return policy.expiration_height < height.confirmed
-
-
-def _step_of_pending(policy: PolicyFacts, height: ChainHeight) -> Step | None:
-    valid_until = policy.valid_until_height
-    if valid_until is None or policy.purchase is not None:
-        return None
-    if height.confirmed > valid_until:
-        return Step(kind=StepKind.GIVE_UP)
-    if not policy.prepared and height.tip <= valid_until:
-        return Step(kind=StepKind.PREPARE_CREATION)
-    return None
-
-
-def _step_of_active(policy: PolicyFacts, height: ChainHeight) -> Step | None:
-    if policy.settlement_pinned or policy.request_open:
-        return Step(kind=StepKind.DECIDE)
-    if not is_due(policy, height=height):
-        return None
-    european = policy.style is ExerciseStyle.EUROPEAN
-    return Step(kind=StepKind.DECIDE if european else StepKind.BEGIN_EXPIRATION)
-
-
-def _step_of_moving(
-    policy: PolicyFacts, transactions: Sequence[TransactionFacts], height: ChainHeight, now: datetime
-) -> Step | None:
-    pending = next((each for each in transactions if each.is_open), None)
-    if pending is not None:
-        if pending.status is TransactionStatus.SIGNED:
-            return Step(kind=StepKind.SIGN_AND_BROADCAST, transaction_id=pending.id)
-        look = pending.look_at is None or pending.look_at <= now
-        return Step(kind=StepKind.MONITOR, transaction_id=pending.id) if look else None
-    return Step(kind=StepKind.SIGN_AND_BROADCAST) if may_sign(policy, transactions, height=height) else None

@@ -19,10 +19,23 @@ class TransactionStatus(StrEnum):
 
 
 class Purpose(StrEnum):
-    """What a backend transaction is for."""
+    """What a backend transaction is for.
+
+    `expire` frees a batch's collateral and moves the registry at once. In two steps the same is done by
+    `mark_expired`, which moves the registry alone, and then by `release`.
+    """
 
     SETTLE = "settle"
     EXPIRE = "expire"
+    MARK_EXPIRED = "mark_expired"
+    RELEASE = "release"
+
+
+class ExpirationPath(StrEnum):
+    """How what ran out is expired on chain: in one transaction for a batch, or in two for each policy."""
+
+    ONE_STEP = "one_step"
+    TWO_STEP = "two_step"
 
 
 _T = TransactionStatus
@@ -44,7 +57,9 @@ OPEN = frozenset({_T.SIGNED, _T.SENT, _T.MINED})
 IN_A_BLOCK = frozenset({_T.MINED, _T.SUCCEEDED, _T.ABORTED})
 """Statuses that rest on a block, and fall with it."""
 
-NOT_EXPIRED_YET = 104
+NOT_YET = frozenset({104, 212})
+"""Contract errors that time or the step before will mend: not run out yet, not called Expired yet."""
+
 OVER_ELSEWHERE = frozenset({103, 207, 208})
 """Contract errors that say the policy is over in another way: the chain's own events tell which."""
 
@@ -72,7 +87,7 @@ class TransactionFacts:
     @property
     def refused_for_good(self) -> bool:
         """Whether it is over, did nothing for this policy, and sending another would end the same way."""
-        passing = self.refusal is None or self.refusal == NOT_EXPIRED_YET or self.refusal in OVER_ELSEWHERE
+        passing = self.refusal is None or self.refusal in NOT_YET | OVER_ELSEWHERE
         return not self.is_open and not passing
 
     @property

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from registry.domain.height import ChainHeight, Depths
-from registry.domain.policy import ExerciseStyle, PolicyFacts, PolicyStatus, may_sign
+from registry.domain.policy import ExerciseStyle, PolicyFacts, PolicyStatus
+from registry.domain.steps import may_sign
 from registry.domain.transaction import TransactionFacts
 from registry.domain.units import BurnHeight
 
@@ -53,7 +54,9 @@ def _when_signed(
     if policy.purchase is None:
         return Look()
     heights = [BurnHeight(policy.purchase.height + to_finalise)]
-    if policy.status is PolicyStatus.EXPIRING:
+    if policy.marked_expired is not None:
+        heights.append(BurnHeight(policy.marked_expired + to_confirm))
+    elif policy.status is PolicyStatus.EXPIRING:
         heights.append(BurnHeight(policy.expiration_height + to_confirm + 1))
     depths = Depths(confirmed=to_confirm, final=to_finalise)
     latest = max(heights)

@@ -17,10 +17,11 @@ from registry.domain.errors import (
     RegistryError,
 )
 from registry.domain.height import ChainHeight
-from registry.domain.policy import Edge, ExerciseStyle, PolicyStatus, is_due
+from registry.domain.policy import Edge, ExerciseStyle, PolicyStatus
 from registry.domain.prices import Pair, Prices
 from registry.domain.request import integer, object_of, pairs_of, text
 from registry.domain.settlement import FORMULA_VERSION, Payout, PayoutRefused, payout
+from registry.domain.steps import is_due
 from registry.domain.units import BaseUnits, BurnHeight, Sats, Token, Usd8
 from registry.queries.policies import describe
 from registry.services.owners import check_owner

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from registry.domain.height import ChainHeight
-from registry.domain.policy import Step, next_step
+from registry.domain.steps import Step, next_step
 from registry.domain.waiting import next_look
 from registry.store import policies, transactions
 from registry.store.session import Database, unit_of_work

@@ -9,10 +9,18 @@ import structlog
 from sqlalchemy.orm import Session
 
 from registry.domain.height import ChainHeight
-from registry.domain.policy import PolicyStatus, may_sign
-from registry.domain.transaction import Purpose, TransactionStatus
+from registry.domain.policy import OnChainStatus
+from registry.domain.steps import may_sign, purposes_of
+from registry.domain.transaction import ExpirationPath, Purpose, TransactionStatus
 from registry.domain.units import BaseUnits, MicroStx, Nonce, Principal, Token
-from registry.stacks.contracts import Call, Contracts, expire_policies, settle_policy
+from registry.stacks.contracts import (
+    Call,
+    Contracts,
+    expire_policies,
+    release_collateral,
+    settle_policy,
+    update_policy_status,
+)
 from registry.stacks.node import Accepted, BroadcastReason, Rejected, StacksNode
 from registry.stacks.signing import PrivateKey, sign
 from registry.store import blocks, policies, transactions
@@ -29,11 +37,12 @@ FIRST_LOOK = timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signer:
-    """The backend's key, what it pays for a transaction, and how many may be under way at once."""
+    """The backend's key, what it pays for a transaction, how many may be under way at once, and how it expires."""
 
     key: PrivateKey
     fee: MicroStx
     window: int
+    expiration_path: ExpirationPath = ExpirationPath.ONE_STEP
 
     def principal(self, contracts: Contracts) -> Principal:
         """The account that the key spends from."""
@@ -46,6 +55,7 @@ class Entry:
 
     policy_id: UUID
     on_chain: int
+    purpose: Purpose
     amount: BaseUnits | None = None
     token: Token | None = None
 
@@ -61,7 +71,7 @@ def sign_for(
 ) -> UUID | None:
     """Find or sign the one transaction that these policies need now; None if they need none, or the window is full.
 
-    All policies of one call are Settling (one policy) or all are Expiring. Nothing is sent here.
+    What could not go into the same transaction is left for another call. Nothing is sent here.
     """
     principal = signer.principal(contracts)
     first_nonce = _first_nonce(database, node, principal)
@@ -73,7 +83,8 @@ def sign_for(
                 return under_way.id
         if transactions.open_count(session, principal) >= signer.window:
             return None
-        return _sign(session, contracts, signer, row, policy_ids, height=height)
+        batch = _batch(_entries(session, policy_ids, path=signer.expiration_path, height=height))
+        return _sign(session, contracts, signer, row, batch) if batch else None
 
 
 def _first_nonce(database: Database, node: StacksNode, principal: Principal) -> Nonce:
@@ -84,33 +95,17 @@ def _first_nonce(database: Database, node: StacksNode, principal: Principal) -> 
     return node.account(principal).nonce
 
 
-def _sign(
-    session: Session,
-    contracts: Contracts,
-    signer: Signer,
-    row: SignerRow,
-    policy_ids: Sequence[UUID],
-    *,
-    height: ChainHeight,
-) -> UUID | None:
-    settling, expiring = _entries(session, policy_ids, height=height)
-    if settling:
-        purpose, chosen, call = Purpose.SETTLE, settling[:1], _settle_call(contracts, settling[0])
-    elif expiring:
-        purpose, chosen = Purpose.EXPIRE, sorted(expiring, key=lambda entry: entry.on_chain)
-        call = expire_policies(contracts, [entry.on_chain for entry in chosen])
-    else:
-        return None
-    unsigned = call.transaction(signer.key.spend(nonce=row.next_nonce, fee=signer.fee), network=contracts.network)
-    signed = sign(unsigned, signer.key)
-    transaction = TransactionRow(purpose=purpose, signer=row.principal, nonce=row.next_nonce)
+def _sign(session: Session, contracts: Contracts, signer: Signer, row: SignerRow, batch: Sequence[Entry]) -> UUID:
+    origin = signer.key.spend(nonce=row.next_nonce, fee=signer.fee)
+    signed = sign(_call(contracts, batch).transaction(origin, network=contracts.network), signer.key)
+    transaction = TransactionRow(purpose=batch[0].purpose, signer=row.principal, nonce=row.next_nonce)
     row.next_nonce += 1
     session.add(transaction)
     session.flush()
     session.add(
         AttemptRow(transaction_id=transaction.id, tx_id=signed.txid, raw=signed.encode(), fee_micro_stx=signer.fee)
     )
-    for entry in chosen:
+    for entry in batch:
         session.add(
             TransactionEntryRow(
                 transaction_id=transaction.id,
@@ -122,38 +117,59 @@ def _sign(
     return transaction.id
 
 
-def _settle_call(contracts: Contracts, entry: Entry) -> Call:
-    if entry.amount is None or entry.token is None:
-        raise ValueError(f"{entry.policy_id} has no pinned amount")
-    return settle_policy(contracts, entry.on_chain, amount=entry.amount, token=entry.token)
+def _batch(entries: Sequence[Entry]) -> Sequence[Entry]:
+    """Choose what one transaction is for, what is owed first; only `expire` takes more than one policy."""
+    for purpose in (Purpose.SETTLE, Purpose.RELEASE, Purpose.MARK_EXPIRED):
+        alone = [entry for entry in entries if entry.purpose is purpose]
+        if alone:
+            return alone[:1]
+    return sorted(entries, key=lambda entry: entry.on_chain)
 
 
-def _entries(session: Session, policy_ids: Sequence[UUID], *, height: ChainHeight) -> tuple[list[Entry], list[Entry]]:
+def _call(contracts: Contracts, batch: Sequence[Entry]) -> Call:
+    first = batch[0]
+    match first.purpose:
+        case Purpose.SETTLE:
+            if first.amount is None or first.token is None:
+                raise ValueError(f"{first.policy_id} has no pinned amount")
+            return settle_policy(contracts, first.on_chain, amount=first.amount, token=first.token)
+        case Purpose.RELEASE:
+            return release_collateral(contracts, first.on_chain)
+        case Purpose.MARK_EXPIRED:
+            return update_policy_status(contracts, first.on_chain, OnChainStatus.EXPIRED)
+        case Purpose.EXPIRE:
+            return expire_policies(contracts, [entry.on_chain for entry in batch])
+
+
+def _entries(session: Session, policy_ids: Sequence[UUID], *, path: ExpirationPath, height: ChainHeight) -> list[Entry]:
     """What may be signed for now: purchases that are final, of policies that are still on their way."""
-    settling: list[Entry] = []
-    expiring: list[Entry] = []
+    found: list[Entry] = []
     for policy_id in sorted(policy_ids):
-        row = policies.lock(session, policy_id)
-        own = transactions.facts(session, policy_id)
+        facts = policies.facts(session, policies.lock(session, policy_id))
         purchase = blocks.event_of(session, policy_id, "policy-purchased")
-        signable = may_sign(policies.facts(session, row), own, height=height)
-        if not signable or purchase is None or purchase[0].policy_id_on_chain is None:
+        if not may_sign(facts, transactions.facts(session, policy_id), height=height) or purchase is None:
             continue
-        on_chain = purchase[0].policy_id_on_chain
-        if row.status_detailed == PolicyStatus.EXPIRING:
-            expiring.append(Entry(policy_id=policy_id, on_chain=on_chain))
-        elif row.status_detailed == PolicyStatus.SETTLING:
-            pinned = session.get(SettlementRow, policy_id)
-            if pinned is not None:
-                settling.append(
-                    Entry(
-                        policy_id=policy_id,
-                        on_chain=on_chain,
-                        amount=BaseUnits(pinned.amount_base_units),
-                        token=Token(pinned.token),
-                    )
-                )
-    return settling, expiring
+        if purchase[0].policy_id_on_chain is None:
+            continue
+        purposes = purposes_of(facts, height=height)
+        pinned = session.get(SettlementRow, policy_id) if Purpose.SETTLE in purposes else None
+        found.append(
+            Entry(
+                policy_id=policy_id,
+                on_chain=purchase[0].policy_id_on_chain,
+                purpose=_purpose(purposes, path),
+                amount=None if pinned is None else BaseUnits(pinned.amount_base_units),
+                token=None if pinned is None else Token(pinned.token),
+            )
+        )
+    return found
+
+
+def _purpose(purposes: frozenset[Purpose], path: ExpirationPath) -> Purpose:
+    """The one purpose, or of both ways to expire the one that the settings name."""
+    if Purpose.EXPIRE in purposes:
+        return Purpose.EXPIRE if path is ExpirationPath.ONE_STEP else Purpose.MARK_EXPIRED
+    return next(iter(purposes))
 
 
 def send(database: Database, node: StacksNode, transaction_id: UUID, *, now: datetime) -> None:

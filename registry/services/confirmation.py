@@ -10,7 +10,7 @@ from registry.domain.height import ChainHeight
 from registry.domain.transaction import OPEN, Purpose, TransactionStatus
 from registry.domain.units import TxId
 from registry.stacks.node import ChainStatus, Rejected, SeenTransaction, StacksNode
-from registry.stacks.outcomes import Payout, Refused, expirations, settlement
+from registry.stacks.outcomes import Payout, Refused, acknowledgement, expirations, settlement
 from registry.store import blocks, transactions
 from registry.store.session import Database, unit_of_work
 from registry.store.tables import AttemptRow, TransactionRow
@@ -109,12 +109,16 @@ def _refusals(purpose: Purpose, seen: SeenTransaction, *, count: int) -> list[in
     """Each entry's own refusal: success of the transaction says nothing about an entry of a batch."""
     if seen.status is ChainStatus.ABORT_BY_POST_CONDITION or seen.result is None:
         return [NO_CODE] * count
-    if purpose is Purpose.EXPIRE:
-        return [_code(outcome) for outcome in expirations(seen.result, count=count)]
-    return [_code(settlement(seen.result))]
+    match purpose:
+        case Purpose.EXPIRE:
+            return [_code(outcome) for outcome in expirations(seen.result, count=count)]
+        case Purpose.MARK_EXPIRED:
+            return [_code(acknowledgement(seen.result))]
+        case Purpose.SETTLE | Purpose.RELEASE:
+            return [_code(settlement(seen.result))]
 
 
-def _code(outcome: Payout | Refused) -> int | None:
-    if isinstance(outcome, Payout):
+def _code(outcome: Payout | Refused | None) -> int | None:
+    if not isinstance(outcome, Refused):
         return None
     return NO_CODE if outcome.code is None else outcome.code

@@ -7,7 +7,8 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from registry.domain.height import ChainHeight
-from registry.domain.policy import Edge, ExerciseStyle, PolicyStatus, is_due
+from registry.domain.policy import Edge, ExerciseStyle, PolicyStatus
+from registry.domain.steps import is_due
 from registry.store import activations, policies, quotes, reservations
 from registry.store.session import Database, unit_of_work
 from registry.store.tables import CollateralState, PolicyRow

@@ -17,9 +17,9 @@ from registry.domain.units import SECONDS_PER_BLOCK, Principal
 from registry.stacks.contract_errors import meaning_of
 from registry.stacks.contracts import Contracts
 from registry.stacks.events import CollateralReleased, PolicyPurchased, PolicySettled, decode_event
-from registry.store import blocks, policies, reservations, transactions
+from registry.store import activations, blocks, policies, reservations, transactions
 from registry.store.session import Database, unit_of_work
-from registry.store.tables import BlockRow, ChainEventRow, CollateralState, PolicyRow, SettlementRow
+from registry.store.tables import BlockRow, ChainEventRow, CollateralState, PolicyRow, RequestState, SettlementRow
 
 _LOG = structlog.get_logger()
 
@@ -34,13 +34,14 @@ class EvidenceMissingError(Alarm):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What one edge writes with the status, and why it happened."""
+    """What one edge writes with the status, why it happened, and what becomes of a request that is open."""
 
     cause: str
     values: dict[str, Any] = field(default_factory=dict)
     detail: dict[str, Any] = field(default_factory=dict)
     height: int | None = None
     tx_id: str | None = None
+    requests: RequestState | None = None
 
 
 def sync(
@@ -63,9 +64,12 @@ def _walk(
         policy = policies.lock(session, policy_id)
         edge = _edge(session, policy, height=height)
         if edge is None:
+            _mirror_registry(session, policy, height=height)
             return None
         leaves = PolicyStatus(policy.status_detailed)
         change = _EFFECTS[edge](session, contracts, policy)
+        if change.requests is not None:
+            activations.close(session, policy_id, enters=change.requests, now=now)
         policies.move(
             session,
             policy_id,
@@ -94,6 +98,17 @@ def _edge(session: Session, policy: PolicyRow, *, height: ChainHeight) -> Edge |
     edge = chain_edge(facts, height=height) or failure_edge(facts, transactions.facts(session, policy.id))
     waits = edge in {Edge.PURCHASE_CONFIRMED, Edge.PURCHASED_AFTER_ALL} and _is_taken(session, policy)
     return None if waits else edge
+
+
+def _mirror_registry(session: Session, policy: PolicyRow, *, height: ChainHeight) -> None:
+    """Show what the registry alone says of a policy whose collateral is still to be freed: no edge, for none is due."""
+    if policy.status_detailed != PolicyStatus.EXPIRING:
+        return
+    marked = blocks.marked_expired(session, policy.id)
+    if marked is not None and marked[1].burn_height <= height.confirmed:
+        policy.status_on_chain, policy.tx_id_status_update = OnChainStatus.EXPIRED.value, marked[0].tx_id
+    else:
+        policy.status_on_chain, policy.tx_id_status_update = OnChainStatus.ACTIVE.value, None
 
 
 def _is_taken(session: Session, policy: PolicyRow) -> bool:
@@ -215,7 +230,7 @@ def _released(session: Session, contracts: Contracts, policy: PolicyRow) -> Chan
 def _activated(session: Session, _contracts: Contracts, policy: PolicyRow) -> Change:
     """The payout is on chain: the one that was pinned before a fork, or one that nobody here asked for."""
     pinned = session.get(SettlementRow, policy.id)
-    return Change(cause=_UNASKED if pinned is None else "pinned earlier")
+    return Change(cause=_UNASKED if pinned is None else "pinned earlier", requests=RequestState.ACCEPTED)
 
 
 def _resumed(session: Session, _contracts: Contracts, policy: PolicyRow) -> Change:
@@ -225,7 +240,7 @@ def _resumed(session: Session, _contracts: Contracts, policy: PolicyRow) -> Chan
 
 
 def _due(_session: Session, _contracts: Contracts, _policy: PolicyRow) -> Change:
-    return Change(cause=_UNASKED)
+    return Change(cause=_UNASKED, requests=RequestState.VOID)
 
 
 def _failed(session: Session, _contracts: Contracts, policy: PolicyRow) -> Change:

@@ -49,6 +49,16 @@ def refuse(session: Session, wish: ActivationRequestRow, refusal: PayoutRefused,
     session.flush()
 
 
+def close(session: Session, policy_id: UUID, *, enters: RequestState, now: datetime) -> None:
+    """End an open request that the chain has answered."""
+    session.execute(
+        update(ActivationRequestRow)
+        .where(col(ActivationRequestRow.policy_id) == policy_id, col(ActivationRequestRow.state) == RequestState.OPEN)
+        .values(state=enters, decided_at=now)
+        .execution_options(synchronize_session="fetch")
+    )
+
+
 def refusal_of(wish: ActivationRequestRow | None) -> RegistryError | None:
     """The refusal of a request, as it was told; None if it was not refused."""
     if wish is None or wish.refusal is None:

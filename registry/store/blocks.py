@@ -115,6 +115,11 @@ def final_status_of(session: Session, policy_id: UUID) -> FinalStatus | None:
     return None
 
 
+def marked_expired(session: Session, policy_id: UUID) -> tuple[ChainEventRow, BlockRow] | None:
+    """The registry's own move of a policy that the pool has neither paid nor released: it can only be to Expired."""
+    return None if final_status_of(session, policy_id) else event_of(session, policy_id, "policy-status-updated")
+
+
 def policy_of_on_chain_id(session: Session, policy_id_on_chain: int) -> UUID | None:
     """Which policy's purchase got this on-chain id, on the canonical chain."""
     return session.execute(

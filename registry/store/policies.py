@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CursorResult, func, or_, select, update
+from sqlalchemy import CursorResult, func, literal, select, union_all, update
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -13,7 +13,7 @@ from registry.domain.errors import Alarm, BadRequest, PolicyNotFound
 from registry.domain.policy import SET_OUT, TRANSITIONS, Edge, ExerciseStyle, PolicyFacts, PolicyStatus
 from registry.domain.request import integer
 from registry.domain.units import BlockHash, BurnHeight, Principal
-from registry.store.blocks import final_status_of, purchase_of
+from registry.store.blocks import final_status_of, marked_expired, purchase_of
 from registry.store.tables import (
     ActivationRequestRow,
     PolicyEventRow,
@@ -68,6 +68,27 @@ def with_on_chain_id(session: Session, policy_id_on_chain: int) -> UUID | None:
     return session.execute(
         select(col(PolicyRow.id)).where(col(PolicyRow.policy_id_on_chain) == policy_id_on_chain)
     ).scalar_one_or_none()
+
+
+def with_status(session: Session, status: PolicyStatus, *, limit: int) -> Sequence[PolicyRow]:
+    """Policies of one status, those that run out first before the others."""
+    rows = session.execute(
+        select(PolicyRow)
+        .where(col(PolicyRow.status_detailed) == status)
+        .order_by(col(PolicyRow.expiration_height), col(PolicyRow.id))
+        .limit(limit)
+    )
+    return rows.scalars().all()
+
+
+def latest_event(session: Session, policy_id: UUID) -> PolicyEventRow:
+    """The transition that brought a policy to where it is."""
+    return session.execute(
+        select(PolicyEventRow)
+        .where(col(PolicyEventRow.policy_id) == policy_id)
+        .order_by(col(PolicyEventRow.id).desc())
+        .limit(1)
+    ).scalar_one()
 
 
 def record(session: Session, event: PolicyEventRow) -> None:
@@ -125,17 +146,28 @@ def claim_standing_still(
 
     What is taken here is not offered again for the length of the lease.
     """
-    due = (
+    by_height = (
         select(col(PolicyRow.id))
-        .where(or_(col(PolicyRow.next_look_at) <= now, col(PolicyRow.next_look_height) <= height))
-        .order_by(func.coalesce(col(PolicyRow.next_look_at), col(PolicyRow.created_at)), col(PolicyRow.id))
+        .where(col(PolicyRow.next_look_height) <= height)
+        .order_by(col(PolicyRow.next_look_height), col(PolicyRow.id))
         .limit(limit)
         .with_for_update(skip_locked=True)
-        .cte()  # run once: a plain subquery may be run again for each row, past its limit
+        .cte("by_height")  # run once: a plain subquery may be run again for each row, past its limit
     )
+    by_time = (
+        select(col(PolicyRow.id))
+        .where(col(PolicyRow.next_look_at) <= now)
+        .order_by(col(PolicyRow.next_look_at), col(PolicyRow.id))
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+        .cte("by_time")
+    )
+    # a height is waited for once, a time again and again: so the heights cannot be crowded out
+    due = union_all(select(by_height.c.id, literal(0).label("turn")), select(by_time.c.id, literal(1))).subquery()
+    chosen = select(due.c.id).order_by(due.c.turn).limit(limit)
     taken = session.execute(
         update(PolicyRow)
-        .where(col(PolicyRow.id).in_(select(due.c.id)))
+        .where(col(PolicyRow.id).in_(chosen))
         .values(next_look_at=now + lease, next_look_height=None)
         .returning(col(PolicyRow.id))
         .execution_options(synchronize_session=False)
@@ -188,6 +220,7 @@ def facts(session: Session, row: PolicyRow) -> PolicyFacts:
         )
     ).scalar_one()
     valid_until = quote.valid_until_height if quote else None
+    marked = marked_expired(session, row.id)
     return PolicyFacts(
         id=row.id,
         status=PolicyStatus(row.status_detailed),
@@ -202,4 +235,5 @@ def facts(session: Session, row: PolicyRow) -> PolicyFacts:
         set_out_at=set_out,
         purchase=purchase_of(session, row.id),
         final=final_status_of(session, row.id),
+        marked_expired=None if marked is None else BurnHeight(marked[1].burn_height),
     )

@@ -76,6 +76,12 @@ def reserve(session: Session, reservation: ReservationRow) -> None:
     _shift(session, reservation, reserved=reservation.amount_base_units)
 
 
+def adopt(session: Session, lock: ReservationRow) -> None:
+    """Add what the chain has locked already; the tier's row is held by `lock_tiers`."""
+    session.add(lock)
+    _shift(session, lock, locked=lock.amount_base_units)
+
+
 def of_policy(session: Session, policy_id: UUID) -> ReservationRow:
     """What a policy holds or held; a policy of ours always has it."""
     return session.get_one(ReservationRow, policy_id, populate_existing=True)

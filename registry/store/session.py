@@ -5,7 +5,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import Engine, create_engine
+from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
+
+from registry.domain.errors import DatabaseUnavailable
 
 
 def sqlalchemy_url(url: str) -> str:
@@ -46,6 +49,17 @@ def unit_of_work(database: Database) -> Iterator[Session]:
     """Open a transaction, commit it at the end, roll it back when anything is raised.
 
     What was loaded stays readable afterwards. No socket may be used inside.
+
+    Raises:
+        DatabaseUnavailable: Postgres cannot be reached, broke off, or chose this transaction to end a deadlock.
     """
-    with Session(database.engine, expire_on_commit=False) as session, session.begin():
-        yield session
+    try:
+        with Session(database.engine, expire_on_commit=False) as session, session.begin():
+            yield session
+    except (OperationalError, InterfaceError) as error:
+        raise DatabaseUnavailable(reason=_first_line(error)) from error
+
+
+def _first_line(error: OperationalError | InterfaceError) -> str:
+    """What the driver says, without the statement and its values."""
+    return str(error.orig).strip().partition("\n")[0]

@@ -43,7 +43,7 @@ class CollateralState(StrEnum):
 
 
 class RequestState(StrEnum):
-    """Where an activation request stands; void: its purchase was orphaned and given up."""
+    """Where an activation request stands; void: its purchase was lost, or the chain ended it unpaid."""
 
     OPEN = "open"
     ACCEPTED = "accepted"

@@ -1,6 +1,6 @@
 """Drives the services as the tasks do, one call after another, so that a test can stop between any two."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -10,7 +10,9 @@ from sqlmodel import col
 
 from registry.domain.capacity import OpenQuoteLimits
 from registry.domain.height import ChainHeight, Depths
-from registry.domain.policy import Edge, Step, StepKind
+from registry.domain.policy import Edge
+from registry.domain.steps import Step, StepKind
+from registry.domain.transaction import ExpirationPath
 from registry.domain.units import Principal, Token, TxId
 from registry.market.feed import Feed
 from registry.services import activation, advance, blocks, broadcast, confirmation, creation, expiration, prices, sync
@@ -35,6 +37,7 @@ class Driver:
     depths: Depths = field(default_factory=Depths)
     limits: OpenQuoteLimits = field(default_factory=OpenQuoteLimits)
     wallet: PrivateKey = field(default_factory=new_key)
+    expiration_path: ExpirationPath = ExpirationPath.ONE_STEP
 
     @property
     def owner(self) -> Principal:
@@ -110,7 +113,8 @@ class Driver:
 
     def sign(self, *policy_ids: UUID) -> UUID | None:
         own = self.chain
-        return broadcast.sign_for(self.database, own.node, own.contracts, own.signer, policy_ids, height=self.height)
+        signer = replace(own.signer, expiration_path=self.expiration_path)
+        return broadcast.sign_for(self.database, own.node, own.contracts, signer, policy_ids, height=self.height)
 
     def send(self, transaction_id: UUID) -> None:
         broadcast.send(self.database, self.chain.node, transaction_id, now=_now())

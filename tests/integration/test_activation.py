@@ -20,9 +20,10 @@ from registry.domain.errors import (
     PolicyRanOut,
 )
 from registry.domain.parameters import Parameters
-from registry.domain.policy import ExerciseStyle, StepKind
+from registry.domain.policy import ExerciseStyle
 from registry.domain.prices import Pair
 from registry.domain.settlement import BelowMinimum, NotInTheMoney
+from registry.domain.steps import StepKind
 from registry.domain.units import Principal, Token
 from registry.services import activation, prices
 from registry.services.activation import Wish

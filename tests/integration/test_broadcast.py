@@ -11,7 +11,7 @@ import requests
 from sqlalchemy import select
 from sqlmodel import col
 
-from registry.domain.policy import StepKind
+from registry.domain.steps import StepKind
 from registry.domain.units import Nonce, Token
 from registry.services import broadcast
 from registry.stacks.http_node import HttpNode

@@ -14,8 +14,8 @@ from sqlmodel import SQLModel, col
 from registry.domain.capacity import OpenQuoteLimits, TooManyOpenQuotes
 from registry.domain.errors import BadRequest, IdempotencyKeyReused, NoCapacity, PolicyNotFound, RegistryError
 from registry.domain.parameters import Parameters
-from registry.domain.policy import StepKind
 from registry.domain.prices import PriceUnavailable
+from registry.domain.steps import StepKind
 from registry.domain.terms import SwitchedOff
 from registry.domain.tier import OutsideTiers
 from registry.domain.units import BaseUnits, BurnHeight, Ppm, Principal, Sats, Token, Usd8

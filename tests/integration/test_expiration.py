@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlmodel import col
 from structlog.testing import capture_logs
 
-from registry.domain.policy import StepKind
+from registry.domain.steps import StepKind
 from registry.domain.units import Token
 from registry.services import activation, creation, expiration
 from registry.store import policies

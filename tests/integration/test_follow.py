@@ -209,7 +209,9 @@ def test_a_registry_status_alone_does_not_free_the_collateral(driver: Driver) ->
     driver.chain.mine()
     driver.chain.burn(2)
     driver.follow()
-    assert driver.policy(policy_id).status_detailed == "Active"
+    assert driver.policy(policy_id).status_detailed == "Expiring"
+    with unit_of_work(driver.database) as session:
+        assert session.get_one(ReservationRow, policy_id).state == "locked"
     assert_books_equal_the_chain(driver)
 
 

@@ -11,7 +11,7 @@ from sqlmodel import col
 
 from registry.domain.height import ChainHeight
 from registry.domain.parameters import Parameters
-from registry.domain.policy import StepKind
+from registry.domain.steps import StepKind
 from registry.domain.units import BurnHeight, StacksHeight, TxId
 from registry.services import blocks, broadcast, expiration
 from registry.store import blocks as block_rows

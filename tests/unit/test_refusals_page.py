@@ -13,6 +13,8 @@ import registry
 from registry.domain.errors import Alarm, Conflict, Refusal, RegistryError, Unavailable
 from registry.domain.settlement import PayoutRefused
 from registry.market.venue import VenueError
+from registry.services.failures import NotFailed
+from registry.services.quarantine import NothingToRelease, NotQuarantined
 from registry.services.sync import EvidenceMissingError
 from registry.stacks.node import CallReadFailed, TipGone
 from registry.stacks.shapes import UnexpectedValue
@@ -31,6 +33,9 @@ NEVER_TOLD = {
     UnexpectedValue,
     EvidenceMissingError,  # of a policy's edges, which no caller waits for
     TransactionMissingError,
+    NotFailed,  # what only an operator's command meets
+    NotQuarantined,
+    NothingToRelease,
 }
 
 

@@ -15,15 +15,11 @@ from registry.domain.policy import (
     PolicyFacts,
     PolicyStatus,
     Purchase,
-    Step,
-    StepKind,
     chain_edge,
     contradicts,
     failure_edge,
-    is_due,
-    may_sign,
-    next_step,
 )
+from registry.domain.steps import Step, StepKind, is_due, may_sign, next_step
 from registry.domain.transaction import TransactionFacts, TransactionStatus
 from registry.domain.units import BurnHeight
 from tests.unit.domain.lives import (

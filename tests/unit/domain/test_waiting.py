@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from registry.domain.policy import ExerciseStyle, PolicyFacts, PolicyStatus, Purchase, StepKind, next_step
+from registry.domain.policy import ExerciseStyle, PolicyFacts, PolicyStatus, Purchase
+from registry.domain.steps import StepKind, next_step
 from registry.domain.transaction import TransactionFacts, TransactionStatus
 from registry.domain.units import BurnHeight
 from registry.domain.waiting import Look, next_look

@@ -6,8 +6,8 @@ from uuid import uuid4
 import pytest
 from celery import Signature
 
-from registry.domain.policy import Step, StepKind
 from registry.domain.prices import Pair
+from registry.domain.steps import Step, StepKind
 
 POLICY, TRANSACTION = uuid4(), uuid4()
 
