@@ -404,6 +404,7 @@ class TransactionRow(SQLModel, table=True):
 
     __table_args__ = (
         Index("transactions_by_nonce", "signer", "nonce", unique=True),
+        Index("transactions_by_block", "block", postgresql_where=text("block IS NOT NULL")),
         Index(
             "transactions_open",
             "look_at",
@@ -464,6 +465,7 @@ class BlockRow(SQLModel, table=True):
     __table_args__ = (
         Index("blocks_canonical", "height", unique=True, postgresql_where=text("is_canonical")),
         Index("blocks_by_burn_height", "burn_height"),
+        Index("blocks_with_books", "height", postgresql_where=text("is_canonical AND books IS NOT NULL")),
     )
 
 
