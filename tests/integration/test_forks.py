@@ -29,8 +29,7 @@ from registry.store.tables import (
 from tests.integration.books import assert_books_equal_the_chain
 from tests.integration.driver import Driver
 from tests.integration.views import Lagging, Remembered
-
-PAYOUT = 250 * 10**6
+from tests.integration.walks import PAYOUT, settling
 
 
 def long_quotes(driver: Driver) -> None:
@@ -51,13 +50,6 @@ def forget(driver: Driver, blocks_back: int) -> None:
     """Go back, and lose what was mined there."""
     driver.chain.reorganise(blocks_back, transactions="drop")
     driver.chain.nonces.clear()
-
-
-def settling(driver: Driver) -> UUID:
-    policy_id = driver.buy()
-    driver.chain.price("40000")
-    driver.activate(policy_id)
-    return policy_id
 
 
 def confirm(driver: Driver, transaction_id: UUID) -> None:
@@ -120,7 +112,7 @@ def test_a_fork_that_lost_and_wins_again_is_applied_again(driver: Driver) -> Non
 def test_events_that_the_node_shows_only_later_are_not_lost(driver: Driver, behind: str) -> None:
     contract = getattr(driver.chain.contracts, behind)
     real = driver.chain.node
-    lagging = Lagging(driver.chain.url, contract, known=real.logs(contract).total)
+    lagging = Lagging(driver.chain.url, contract, known=len(real.logs(contract).logs))
     answer = driver.quote()
     driver.chain.buy(driver.wallet, answer["wallet_payload"])
     driver.chain.burn()
