@@ -6,7 +6,7 @@ from pathlib import Path
 from stat import S_IRWXG, S_IRWXO
 
 from registry.domain.capacity import OpenQuoteLimits
-from registry.domain.errors import Refusal
+from registry.domain.errors import Alarm
 from registry.domain.height import ChainHeight
 from registry.domain.units import MicroStx, Ppm, Principal
 from registry.market.catalogue import feed
@@ -22,7 +22,7 @@ from registry.stacks.signing import PrivateKey
 from registry.store.session import Database
 
 
-class UnusableKey(Refusal):
+class UnusableKey(Alarm):
     """A key file that must not be used as it is."""
 
     code = "unusable_key"
