@@ -148,6 +148,7 @@ class PolicyRow(SQLModel, table=True):
         Index("by_owner_principal", "owner_principal", "created_at", "id"),
         Index("by_status_detailed", "status_detailed", "expiration_height"),
         Index("by_expiration_height", "expiration_height", "id"),
+        Index("by_created_at", "created_at", "id"),
         Index("by_status_on_chain", "status_on_chain"),
         Index("by_tier_and_status", "risk_tier", "status_detailed", "created_at", "id"),
         Index("by_next_look_at", "next_look_at", postgresql_where=text("next_look_at IS NOT NULL")),

@@ -1,4 +1,4 @@
-"""Transactions that expire a policy in two steps, and the indexes that a fork is undone by."""
+"""Transactions that expire a policy in two steps, and the indexes for what a fork undoes and for the list of all."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -15,6 +15,7 @@ def upgrade() -> None:
     op.create_check_constraint(
         "purpose_known", "transactions", "purpose IN ('settle', 'expire', 'mark_expired', 'release')"
     )
+    op.create_index("by_created_at", "policies", ["created_at", "id"])
     op.create_index("transactions_by_block", "transactions", ["block"], postgresql_where=sa.text("block IS NOT NULL"))
     op.create_index(
         "blocks_with_books",
