@@ -2,7 +2,7 @@
 import { validateStacksAddress } from '@stacks/transactions';
 import { TooDeep } from './chain.mjs';
 import { HttpError, json, parseJson } from './http.mjs';
-import { BadPrice } from './market.mjs';
+import { BadPrice, BadVenue } from './market.mjs';
 import { blockJson } from './shapes.mjs';
 import { CannotMint } from './vm.mjs';
 
@@ -13,37 +13,55 @@ const DROPPED = [
   'dropped_stale_garbage_collect',
   'dropped_problematic',
 ];
-/** Each takes some 10 ms, in which nothing else is answered. */
+/** A full one takes some 100 ms, in which nothing else is answered. */
 const MOST_BLOCKS = 100;
 const MOST_BURN_BLOCKS = 10_000;
 
-export function addAdminApi(router, { chain, clock, market }) {
+/**
+ * What changes something and comes to the same end when it is done again: by name. Blocks are not here, since each
+ * has its own time; they are journaled by the chain.
+ */
+export function ordersOf({ chain, clock, market }) {
+  return {
+    'burn-ahead': ({ blocks }) => burnAhead(chain, blocks),
+    clock: (periods) => setClock(clock, periods),
+    pause: () => clockJson(clock, 'pause'),
+    resume: () => clockJson(clock, 'resume'),
+    mint: ({ recipient, amount }) => mint(chain, recipient, amount),
+    drop: (order) => drop(chain, order),
+    reorg: ({ depth, transactions = 'keep' }) => reorganise(chain, depth, transactions),
+    prices: (prices) => market.setPrices(prices),
+    candles: (closes) => market.setCloses(closes),
+    venues: (orders) => market.setVenues(orders),
+  };
+}
+
+export function addAdminApi(router, { chain, clock, market, journal }) {
   const post = (path, order) => router.on('POST', `/devnet/${path}`, ({ body }) => obeyed(order, parseJson(body)));
   router.on('GET', '/devnet/health', () => json(200, { ready: true, ...tipJson(chain) }));
-  router.on('GET', '/devnet/status', () => json(200, status(chain, clock, market)));
+  router.on('GET', '/devnet/status', () => json(200, status({ chain, clock, market, journal })));
   post('mine', ({ blocks = 1 }) => mine(chain, count('blocks', blocks, MOST_BLOCKS)));
   post('burn', ({ blocks = 1 }) => minedJson([chain.mine(count('blocks', blocks, MOST_BURN_BLOCKS))]));
-  post('burn-ahead', ({ blocks }) => burnAhead(chain, blocks));
-  post('clock', (periods) => setClock(clock, periods));
-  post('pause', () => clockJson(clock, 'pause'));
-  post('resume', () => clockJson(clock, 'resume'));
-  post('mint', ({ recipient, amount }) => mint(chain, recipient, amount));
-  post('drop', (order) => drop(chain, order));
-  post('reorg', ({ depth, transactions = 'keep' }) => reorganise(chain, depth, transactions));
-  post('prices', (prices) => market.setPrices(prices));
-  post('candles', (closes) => market.setCloses(closes));
+  for (const [name, order] of Object.entries(ordersOf({ chain, clock, market }))) {
+    post(name, (figures) => journaled(journal, { name, figures, answer: order(figures) }));
+  }
+}
+
+function journaled(journal, { name, figures, answer }) {
+  journal.record({ order: name, figures });
+  return answer;
 }
 
 function obeyed(order, figures) {
   try {
     return json(200, order(figures));
   } catch (error) {
-    const isRefusal = [TooDeep, CannotMint, BadPrice].some((type) => error instanceof type);
+    const isRefusal = [TooDeep, CannotMint, BadPrice, BadVenue].some((type) => error instanceof type);
     throw isRefusal ? new HttpError(400, { error: error.message }) : error;
   }
 }
 
-function status(chain, clock, market) {
+function status({ chain, clock, market, journal }) {
   const { rss, heapUsed, external } = process.memoryUsage();
   return {
     ...tipJson(chain),
@@ -52,6 +70,8 @@ function status(chain, clock, market) {
     pending_transactions: chain.mempool.size,
     clock: periodsJson(clock),
     prices: market.prices(),
+    venues: market.venues(),
+    journal: journal.figures,
     uptime_s: Math.round(process.uptime()),
     memory: { rss, heap_used: heapUsed, external },
   };

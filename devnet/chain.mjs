@@ -8,6 +8,11 @@ import { Transaction } from './transaction.mjs';
 
 const GENESIS_PARENT = { height: 0, hash: '00'.repeat(32), indexHash: '00'.repeat(32), tenureHeight: 0, time: 0 };
 
+/** What makes the hashes of a chain its own, so that nobody takes a new one for the one before; and when it began. */
+export function newBirth() {
+  return { run: randomBytes(16).toString('hex'), born: now() };
+}
+
 /** A reorganisation to a block whose state is forgotten, or before the first one. */
 export class TooDeep extends Error {}
 
@@ -18,6 +23,7 @@ export class Chain {
   burnAhead = 0;
   #vm;
   #settings;
+  #journal;
   #blocks = [];
   #byIndexHash = new Map();
   #transactions = new Map();
@@ -25,14 +31,18 @@ export class Chain {
   #contracts = new Map();
   #balances = new Map();
   #fork = 0;
-  /** Makes the hashes of this run its own: nobody may take a new chain for the one before. */
-  #run = randomBytes(16).toString('hex');
 
-  /** @param {{epoch: string, transactionsPerBlock: number, snapshots: number}} settings */
-  constructor(vm, settings) {
+  /**
+   * @param {{epoch: string, transactionsPerBlock: number, snapshots: number}} settings
+   * @param {{birth: {run: string, born: number}, record: (entry: object) => void}} journal told of every transaction
+   *   that is let in and of every block, before the caller is
+   */
+  constructor(vm, settings, journal) {
     this.#vm = vm;
     this.#settings = settings;
-    this.#seal([], 1);
+    this.#journal = journal;
+    this.#seal([], { burnBlocks: 1, time: journal.birth.born });
+    this.#balances = vm.stxBalances();
   }
 
   get epoch() {
@@ -78,12 +88,16 @@ export class Chain {
       contract: (contractId) => this.contract(contractId),
       conflicts: (other) => this.mempool.conflicts(other),
     });
-    for (const other of replaced) this.mempool.drop(other, 'dropped_replace_by_fee', txid);
-    transaction.receivedAt = now();
-    transaction.receivedHeight = this.tip.height;
-    this.mempool.add(transaction);
-    this.#transactions.set(txid, transaction);
+    const at = now();
+    this.#wait(transaction, { replaced, at });
+    this.#journal.record({ tx: raw.toString('base64'), at });
     return txid;
+  }
+
+  /** Takes a transaction that was let in before, at the time it was then. @throws Undecodable */
+  submitAgain(raw, at) {
+    const transaction = new Transaction(raw);
+    this.#wait(transaction, { replaced: this.mempool.conflicts(transaction), at });
   }
 
   /** A transaction that is pending or in a canonical block. */
@@ -91,6 +105,11 @@ export class Chain {
     const transaction = this.#transactions.get(txid);
     const isThere = transaction?.block || this.mempool.get(txid);
     return isThere ? transaction : undefined;
+  }
+
+  /** A transaction that was let in, whatever became of it. */
+  known(txid) {
+    return this.#transactions.get(txid);
   }
 
   /** @param {number | string} heightOrHash block hash or index block hash, without 0x */
@@ -105,8 +124,9 @@ export class Chain {
     return this.#blocks.slice(Math.max(0, end - limit), end).reverse();
   }
 
-  /** Seals one block with what the mempool offers, `burnBlocks` Bitcoin blocks later than the last one. */
-  mine(burnBlocks = 0) {
+  /** Seals one block with what the mempool offers, `burnBlocks` Bitcoin blocks later than the last one.
+   * @param {number} time Unix seconds */
+  mine(burnBlocks = 0, time = Math.max(now(), this.tip.time)) {
     const transactions = this.mempool.assemble(
       (principal) => this.nextNonce(principal),
       this.#settings.transactionsPerBlock,
@@ -118,7 +138,9 @@ export class Chain {
       transactions,
       exists: (contractId) => this.#contracts.has(contractId),
     });
-    return this.#seal(outcomes, burnBlocks);
+    const block = this.#seal(outcomes, { burnBlocks, time });
+    this.#journal.record({ block: markOf(block), time, ...(burnBlocks > 0 ? { burn: burnBlocks } : {}) });
+    return block;
   }
 
   /**
@@ -164,13 +186,21 @@ export class Chain {
     }
     const { image, nonces, contracts } = ancestor.state;
     this.#vm.stand(image);
-    this.#nonces = new Map(nonces);
-    this.#contracts = new Map(contracts);
+    this.#nonces = nonces;
+    this.#contracts = contracts;
     this.#balances = this.#vm.stxBalances();
     this.#fork += 1;
     const transactions = orphaned.flatMap((block) => block.transactions);
     for (const transaction of transactions) this.#unmine(transaction, fate);
     return { orphaned, transactions };
+  }
+
+  #wait(transaction, { replaced, at }) {
+    for (const other of replaced) this.mempool.drop(other, 'dropped_replace_by_fee', transaction.txid);
+    transaction.receivedAt = at;
+    transaction.receivedHeight = this.tip.height;
+    this.mempool.add(transaction);
+    this.#transactions.set(transaction.txid, transaction);
   }
 
   #unmine(transaction, fate) {
@@ -183,8 +213,8 @@ export class Chain {
     return this.#blocks.filter(({ state }) => state !== null).length - 1;
   }
 
-  #seal(outcomes, burnBlocks) {
-    const block = this.#header(outcomes, burnBlocks);
+  #seal(outcomes, { burnBlocks, time }) {
+    const block = this.#header(outcomes, { burnBlocks, time });
     outcomes.forEach(({ transaction, ...happened }, index) =>
       Object.assign(transaction, { block, index, ...happened }),
     );
@@ -194,9 +224,7 @@ export class Chain {
       this.mempool.drop(transaction, 'dropped_stale_garbage_collect');
     }
     this.ledger.add(block);
-    const [nonces, contracts] = [new Map(this.#nonces), new Map(this.#contracts)];
-    block.state = { image: this.#vm.snapshot(), nonces, contracts };
-    this.#balances = this.#vm.stxBalances();
+    block.state = { image: this.#vm.snapshot(), nonces: this.#nonces, contracts: this.#contracts };
     this.#blocks.push(block);
     this.#byIndexHash.set(block.indexHash, block);
     const forgotten = this.#blocks.at(-1 - this.#settings.snapshots);
@@ -204,14 +232,13 @@ export class Chain {
     return block;
   }
 
-  #header(outcomes, burnBlocks) {
+  #header(outcomes, { burnBlocks, time }) {
     const parent = this.tip ?? GENESIS_PARENT;
     const height = parent.height + 1;
-    const transactions = outcomes.map(({ transaction }) => transaction);
-    const time = Math.max(now(), parent.time);
+    const { run } = this.#journal.birth;
     const isNewTenure = burnBlocks > 0;
     const burnHeight = this.#vm.burnHeight;
-    const hash = digest(this.#run, this.#fork, height, parent.indexHash, ...transactions.map(({ txid }) => txid));
+    const hash = digest(run, this.#fork, height, parent.indexHash, time, burnHeight, ...outcomes.map(told));
     return {
       height,
       hash,
@@ -221,15 +248,22 @@ export class Chain {
       time,
       tenureHeight: parent.tenureHeight + (isNewTenure ? 1 : 0),
       burnHeight,
-      burnHash: isNewTenure ? digest('burn', this.#run, this.#fork, burnHeight) : parent.burnHash,
+      burnHash: isNewTenure ? digest('burn', run, this.#fork, burnHeight) : parent.burnHash,
       burnTime: isNewTenure ? time : parent.burnTime,
-      transactions,
+      transactions: outcomes.map(({ transaction }) => transaction),
       state: null,
     };
   }
 
-  /** Nonces are used up by failures too; a contract is there only if its deployment went through. */
+  /**
+   * Nonces are used up by failures too; a contract is there only if its deployment went through. The maps before are
+   * those of earlier blocks, and an empty block shares its parent's: a chain that idles must not grow by them.
+   */
   #account(transactions) {
+    if (transactions.length === 0) return;
+    this.#nonces = new Map(this.#nonces);
+    this.#contracts = new Map(this.#contracts);
+    this.#balances = this.#vm.stxBalances();
     for (const { sender, nonce, sponsor, kind, status, payload } of transactions) {
       this.#nonces.set(sender, nonce + 1n);
       if (sponsor !== null) this.#nonces.set(sponsor.address, sponsor.nonce + 1n);
@@ -238,6 +272,16 @@ export class Chain {
       }
     }
   }
+}
+
+/** Enough of a block's hash to tell it from any other that could have come in its place. */
+export function markOf({ indexHash }) {
+  return indexHash.slice(0, 12);
+}
+
+/** What a block's hash says of a transaction: that it is there, and all that came of it. */
+function told({ transaction: { txid }, status, result, events }) {
+  return [txid, status, result, JSON.stringify(events)].join();
 }
 
 function now() {

@@ -3,42 +3,50 @@
 export class BlockClock {
   #chain;
   #log;
+  #isRunning = false;
   #timers = [];
   #burnBlocksDue = 0;
   paused = false;
 
-  /** @param periods {blockMs, burnBlockMs}; 0 means that none comes by itself */
+  /** @param periods {blockMs, burnBlockMs}; 0 means that none comes by itself, and so it is until `start` */
   constructor(chain, { blockMs, burnBlockMs }, log) {
     this.#chain = chain;
     this.#log = log;
     this.set({ blockMs, burnBlockMs });
   }
 
+  start() {
+    this.#isRunning = true;
+    this.#wind();
+  }
+
   /** Other periods from now on; a paused clock stays paused. */
   set({ blockMs = this.blockMs, burnBlockMs = this.burnBlockMs }) {
     this.blockMs = blockMs;
     this.burnBlockMs = burnBlockMs;
-    this.stop();
-    if (!this.paused) this.#start();
+    this.#wind();
   }
 
   pause() {
     this.paused = true;
-    this.stop();
+    this.#wind();
   }
 
   resume() {
     if (!this.paused) return;
     this.paused = false;
-    this.#start();
+    this.#wind();
   }
 
   stop() {
-    this.#timers.forEach(clearInterval);
-    this.#timers = [];
+    this.#isRunning = false;
+    this.#wind();
   }
 
-  #start() {
+  #wind() {
+    this.#timers.forEach(clearInterval);
+    this.#timers = [];
+    if (!this.#isRunning || this.paused) return;
     if (this.burnBlockMs > 0) this.#timers.push(setInterval(() => this.#burnBlock(), this.burnBlockMs));
     if (this.blockMs > 0) this.#timers.push(setInterval(() => this.#block(), this.blockMs));
   }

@@ -1,5 +1,8 @@
-/** The Hiro API's endpoints, v2 and v3: canonical only, newest first. */
+/** The Hiro API's endpoints of v2 and v3, with v1 beside them: canonical only, newest first. */
+import { isServed } from './api_versions.mjs';
+import { addHiroV1Api } from './hiro_v1_api.mjs';
 import { HttpError, json } from './http.mjs';
+import { nonces } from './nonces.mjs';
 import { cursorPage, limitOf, offsetOf, offsetPage } from './paging.mjs';
 import * as shapes from './shapes.mjs';
 
@@ -10,13 +13,22 @@ const EVENTS = { otherwise: 100, most: 100 };
 const LOGS = { otherwise: 20, most: 100 };
 const BLOCKS = { otherwise: 20, most: 30 };
 
-/** Adds the routes for a chain. */
-export function addHiroApi(router, chain) {
+/** Adds the routes for a chain: those of every version up to the newest that is served. */
+export function addHiroApi(router, chain, newest) {
+  addHiroV1Api(router, chain);
+  if (isServed('v2', newest)) addV2(router, chain);
+  if (isServed('v3', newest)) addV3(router, chain);
+}
+
+function addV2(router, chain) {
   router.on('GET', '/extended/v2/blocks', ({ query }) => json(200, blocks(chain, query)));
   router.on('GET', '/extended/v2/blocks/:block', ({ params }) => json(200, shapes.blockJson(block(chain, params))));
   router.on('GET', '/extended/v2/smart-contracts/:id/logs', ({ params, query }) =>
     json(200, logs(chain, params.id, query)),
   );
+}
+
+function addV3(router, chain) {
   router.on('GET', '/extended/v3/blocks/:block/transactions', ({ params, query }) =>
     json(200, blockTransactions(chain, params, query)),
   );
@@ -27,7 +39,7 @@ export function addHiroApi(router, chain) {
     json(200, events(chain, params, query)),
   );
   router.on('GET', '/extended/v3/principals/:principal/nonces', ({ params }) =>
-    json(200, nonces(chain, params.principal)),
+    json(200, principalNonces(chain, params.principal)),
   );
   router.on('GET', '/extended/v3/principals/:principal/transactions', ({ params, query }) =>
     json(200, principalTransactions(chain, params.principal, query)),
@@ -49,8 +61,8 @@ function blocks(chain, query) {
     limit,
     offset: offsetOf(query),
     total: chain.length,
-    next_cursor: hashAt(offset + limit),
-    prev_cursor: offset === 0 ? null : hashAt(Math.max(0, offset - limit)),
+    next_cursor: hashAt(offset - limit),
+    prev_cursor: hashAt(offset + limit),
     cursor: hashAt(offset),
     results: chain.newest(offset, limit).map(shapes.blockJson),
   };
@@ -105,18 +117,10 @@ function events(chain, params, query) {
   return cursorPage(items, ({ event_index: index }) => String(index), query, EVENTS);
 }
 
-/** The next nonce passes over gaps; those of an account that never had a transaction mined are not seen at all. */
-function nonces(chain, principal) {
-  const pending = chain.mempool.sentBy(principal).map(({ nonce }) => Number(nonce));
-  const next = Number(chain.nextNonce(principal));
-  const confirmed = next === 0 ? null : next - 1;
-  const last = pending.at(-1) ?? null;
-  const missing = [];
-  if (confirmed !== null && last !== null) {
-    for (let nonce = next; nonce < last; nonce += 1) if (!pending.includes(nonce)) missing.push(nonce);
-  }
+function principalNonces(chain, principal) {
+  const { next, confirmed, last, pending, missing } = nonces(chain, principal);
   return {
-    next_nonce: Math.max(next, (last ?? -1) + 1),
+    next_nonce: next,
     last_confirmed_nonce: confirmed,
     mempool: { last_nonce: last, pending_nonces: pending, missing_nonces: missing },
   };

@@ -45,7 +45,9 @@ export class Router {
   answer(method, url, headers, body) {
     const { pathname, searchParams: query } = new URL(url, 'http://localhost');
     const matching = this.#routes.filter(({ pattern }) => pattern.test(pathname));
-    if (matching.length === 0) return json(404, { error: `no such path: ${pathname}` });
+    if (matching.length === 0) {
+      return json(404, { message: `Route ${method}:${url} not found`, error: 'Not Found', statusCode: 404 });
+    }
     const route = matching.find((candidate) => candidate.method === method);
     if (route === undefined) return json(405, { error: `${method} is not allowed here` });
     const params = { ...route.pattern.exec(pathname).groups };

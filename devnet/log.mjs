@@ -20,8 +20,13 @@ export class Log {
     this.#write('error', event, figures);
   }
 
-  #write(level, event, figures) {
-    if (LEVELS.indexOf(level) < this.#from) return;
+  /** What somebody who waits wants to know: written at every level but silent. */
+  notice(event, figures) {
+    this.#write('error', event, figures, 'info');
+  }
+
+  #write(importance, event, figures, level = importance) {
+    if (LEVELS.indexOf(importance) < this.#from) return;
     process.stderr.write(`${JSON.stringify({ time: new Date().toISOString(), level, event, ...figures })}\n`);
   }
 }

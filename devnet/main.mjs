@@ -1,13 +1,15 @@
 /** The devnet's process: boots the VM, answers HTTP, makes blocks, and ends when told to. */
-import { addAdminApi } from './admin_api.mjs';
-import { Chain } from './chain.mjs';
+import { addAdminApi, ordersOf } from './admin_api.mjs';
+import { Chain, newBirth } from './chain.mjs';
 import { BlockClock } from './clock.mjs';
 import { addHiroApi } from './hiro_api.mjs';
 import { Router, serve } from './http.mjs';
+import { BadJournal, Journal, NoJournal } from './journal.mjs';
 import { Log } from './log.mjs';
 import { Market } from './market.mjs';
 import { addNodeApi } from './node_api.mjs';
 import { BadOption, readOptions } from './options.mjs';
+import { replay } from './replay.mjs';
 import { addBinance } from './venues/binance.mjs';
 import { addBitstamp } from './venues/bitstamp.mjs';
 import { addCoinbase } from './venues/coinbase.mjs';
@@ -16,18 +18,22 @@ import { addPyth } from './venues/pyth.mjs';
 import { Vm } from './vm.mjs';
 
 const BAD_USAGE = 2;
+const BAD_JOURNAL = 3;
 
 async function main() {
   const options = readOptions(process.argv.slice(2), process.env);
   const log = new Log(options.logLevel);
-  const chain = new Chain(await Vm.boot(options.epoch, log), options);
-  const clock = new BlockClock(chain, options, log);
-  const server = serve(routes(chain, clock, new Market()), log);
+  const journal = journalOf(options);
+  const chain = new Chain(await Vm.boot(options.epoch, log, journal.birth.born), options, journal);
+  const devnet = { chain, clock: new BlockClock(chain, options, log), market: new Market(), journal };
+  const server = serve(routes(devnet, options.api), log);
   endWhenTold(() => {
-    clock.stop();
+    devnet.clock.stop();
     server.close(() => process.exit(0));
     server.closeAllConnections();
   }, options);
+  await replay(journal, { chain, orders: ordersOf(devnet), log });
+  devnet.clock.start();
   server.listen(options.port, '127.0.0.1', () => {
     const { port } = server.address();
     process.stdout.write(`${JSON.stringify({ listening: port })}\n`);
@@ -35,12 +41,22 @@ async function main() {
   });
 }
 
-function routes(chain, clock, market) {
+function journalOf(options) {
+  const birth = newBirth();
+  if (options.journal === null) return new NoJournal(birth);
+  try {
+    return new Journal(options.journal, options, { birth, lost: (sentence) => end(sentence, 1) });
+  } catch (error) {
+    throw error.code === undefined ? error : new BadOption(`--journal cannot be opened: ${error.message}`);
+  }
+}
+
+function routes(devnet, api) {
   const router = new Router();
-  addNodeApi(router, chain);
-  addHiroApi(router, chain);
-  addAdminApi(router, { chain, clock, market });
-  for (const addVenue of [addBinance, addBitstamp, addCoinbase, addKraken, addPyth]) addVenue(router, market);
+  addNodeApi(router, devnet.chain);
+  addHiroApi(router, devnet.chain, api);
+  addAdminApi(router, devnet);
+  for (const addVenue of [addBinance, addBitstamp, addCoinbase, addKraken, addPyth]) addVenue(router, devnet.market);
   return router;
 }
 
@@ -53,7 +69,13 @@ function endWhenTold(end, { exitWithParent }) {
   process.stdin.resume();
 }
 
+function end(sentence, status) {
+  process.stderr.write(`${sentence}\n`);
+  process.exit(status);
+}
+
 main().catch((error) => {
-  process.stderr.write(`${error instanceof BadOption ? error.message : error.stack}\n`);
-  process.exit(error instanceof BadOption ? BAD_USAGE : 1);
+  if (error instanceof BadOption) end(error.message, BAD_USAGE);
+  if (error instanceof BadJournal) end(error.message, BAD_JOURNAL);
+  end(error.stack, 1);
 });

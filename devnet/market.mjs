@@ -1,5 +1,6 @@
 /** What every venue trades at: prices that are set, and daily candles that end in them. */
 import { UNIT, formatDecimal, parseDecimal, shifted } from './decimals.mjs';
+import { HttpError } from './http.mjs';
 import { dailyCloses } from './random_walk.mjs';
 
 const DAY_S = 86_400;
@@ -17,12 +18,18 @@ const SPREADS = { coinbase: 0, kraken: 4, bitstamp: -4, binance: 2, pyth: -2 };
 /** From the last price to the best bid and ask, and from a day's open or close to its low and high. */
 const HALF_SPREAD = 1;
 const WICK = 400;
+/** How old a stale venue's answers say they are. */
+const STALE_MS = 3_600_000;
+/** What Binance's prices are in: a factor on it would cancel out the one on the price. */
+const UNIT_OF_PRICES = 'USDT/USD';
 
 export class BadPrice extends Error {}
+export class BadVenue extends Error {}
 
 export class Market {
   #prices = new Map();
   #closes = new Map();
+  #troubles = new Map();
 
   constructor() {
     for (const [pair, { price, volatility, seed }] of Object.entries(PAIRS)) {
@@ -59,16 +66,43 @@ export class Market {
     return Object.fromEntries([...this.#closes].map(([pair, closes]) => [pair, closes.length]));
   }
 
+  /**
+   * What is wrong with venues from now on: "down" answers nothing but 503; "stale" shows the prices of this moment, an
+   * hour old (Kraken tells no times); {factor: "1.05"} shows every price times that; "ok" ends it.
+   * @param orders {kraken: "down", pyth: {factor: "1.05"}}
+   * @returns how each venue now is
+   * @throws BadVenue; nothing has changed then
+   */
+  setVenues(orders) {
+    const changes = Object.entries(orders).map(([venue, order]) => [venue, troubleOf(venue, order)]);
+    for (const [venue, trouble] of changes) {
+      this.#troubles.set(venue, { ...trouble, frozen: this.#frozen(venue, trouble) });
+    }
+    return this.venues();
+  }
+
+  /** {venue: "ok" | "down" | "stale" | {factor: "1.05"}} */
+  venues() {
+    return Object.fromEntries(Object.keys(SPREADS).map((venue) => [venue, this.#troubles.get(venue)?.order ?? 'ok']));
+  }
+
   /** {venue: {pair: "50000.00000000"}} */
   prices() {
     const shown = (venue) =>
-      Object.fromEntries(Object.keys(PAIRS).map((pair) => [pair, formatDecimal(this.price(venue, pair), 8)]));
+      Object.fromEntries(Object.keys(PAIRS).map((pair) => [pair, formatDecimal(this.#shown(venue, pair), 8)]));
     return Object.fromEntries(Object.keys(SPREADS).map((venue) => [venue, shown(venue)]));
   }
 
-  /** In 10^-8 dollars. */
+  /** In 10^-8 dollars.
+   * @throws HttpError for a venue that is down */
   price(venue, pair) {
-    return this.#prices.get(`${venue} ${pair}`);
+    if (this.#troubles.get(venue)?.order === 'down') throw new HttpError(503, 'Service Unavailable');
+    return this.#shown(venue, pair);
+  }
+
+  /** What a venue's answers say the time is, in ms. */
+  now(venue) {
+    return Date.now() - (this.#troubles.get(venue)?.order === 'stale' ? STALE_MS : 0);
   }
 
   bid(venue, pair) {
@@ -89,9 +123,30 @@ export class Market {
     );
   }
 
+  #shown(venue, pair) {
+    const { frozen, factor = UNIT } = this.#troubles.get(venue) ?? {};
+    const price = frozen?.[pair] ?? this.#prices.get(`${venue} ${pair}`);
+    return pair === UNIT_OF_PRICES ? price : (price * factor) / UNIT;
+  }
+
+  #frozen(venue, { order }) {
+    if (order !== 'stale') return null;
+    return Object.fromEntries(Object.keys(PAIRS).map((pair) => [pair, this.#prices.get(`${venue} ${pair}`)]));
+  }
+
   #setEverywhere(pair, price) {
     for (const [venue, spread] of Object.entries(SPREADS)) this.#prices.set(`${venue} ${pair}`, shifted(price, spread));
   }
+}
+
+function troubleOf(venue, order) {
+  if (!(venue in SPREADS)) throw new BadVenue(`unknown venue ${venue}: there are ${Object.keys(SPREADS).join(', ')}`);
+  if (['ok', 'down', 'stale'].includes(order)) return { order };
+  const factor = parseDecimal(String(order?.factor));
+  if (factor === null) {
+    throw new BadVenue(`${venue} can be ok, down, stale or {"factor": "1.05"}, not ${JSON.stringify(order)}`);
+  }
+  return { order: { factor: String(order.factor) }, factor };
 }
 
 function checked([pair, price, venue]) {

@@ -23,6 +23,9 @@ export function addNodeApi(router, chain) {
   router.on('GET', '/v2/contracts/interface/:address/:name', ({ params: { address, name } }) =>
     interfaceOf(chain, `${address}.${name}`),
   );
+  router.on('GET', '/v2/contracts/source/:address/:name', ({ params: { address, name } }) =>
+    sourceOf(chain, `${address}.${name}`),
+  );
 }
 
 function broadcast(chain, { headers, body }) {
@@ -170,6 +173,12 @@ function argument(hex) {
 function interfaceOf(chain, contractId) {
   const found = chain.contract(contractId);
   return found === undefined ? text(404, 'No contract interface data found') : json(200, found);
+}
+
+function sourceOf(chain, contractId) {
+  if (chain.contract(contractId) === undefined) return text(404, 'No contract source data found');
+  const source = chain.readAt(null, (vm) => vm.contractSource(contractId));
+  return json(200, { source, publish_height: 0, marf_proof: null });
 }
 
 function isPrincipal(principal) {

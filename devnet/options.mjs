@@ -1,5 +1,6 @@
 /** The settings: `--name value` on the command line, or DEVNET_NAME in the environment. */
 import { parseArgs } from 'node:util';
+import { API_VERSIONS } from './api_versions.mjs';
 import { LOG_LEVELS } from './log.mjs';
 
 /** Epochs that the VM knows and that have Nakamoto blocks. */
@@ -33,13 +34,16 @@ export function readOptions(argv, environment) {
     transactionsPerBlock: atLeastOne('transactions-per-block', numbers),
     snapshots: atLeastOne('snapshots', numbers),
     epoch: oneOf('epoch', text('epoch', '3.4'), EPOCHS),
+    api: oneOf('api', text('api', 'v3'), API_VERSIONS),
+    journal: text('journal', '') || null,
     logLevel: oneOf('log-level', text('log-level', 'error'), LOG_LEVELS),
     exitWithParent: given['exit-with-parent'] ?? environment[variable('exit-with-parent')] === '1',
   });
 }
 
 function parse(argv) {
-  const texts = [...Object.keys(WHOLE_NUMBERS), 'epoch', 'log-level'].map((name) => [name, { type: 'string' }]);
+  const names = [...Object.keys(WHOLE_NUMBERS), 'epoch', 'api', 'journal', 'log-level'];
+  const texts = names.map((name) => [name, { type: 'string' }]);
   const options = { ...Object.fromEntries(texts), 'exit-with-parent': { type: 'boolean' } };
   try {
     return parseArgs({ args: argv, options }).values;

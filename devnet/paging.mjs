@@ -2,12 +2,12 @@
 import { HttpError } from './http.mjs';
 
 /** @throws HttpError 400 as the API does for a limit beyond its most */
-export function limitOf(query, { otherwise, most }) {
-  return wholeNumber(query, 'limit', otherwise, most);
+export function limitOf(query, { otherwise, most }, name = 'limit') {
+  return wholeNumber(query, name, otherwise, most);
 }
 
-export function offsetOf(query) {
-  return wholeNumber(query, 'offset', 0, Number.MAX_SAFE_INTEGER);
+export function offsetOf(query, name = 'offset') {
+  return wholeNumber(query, name, 0, Number.MAX_SAFE_INTEGER);
 }
 
 /**
@@ -25,25 +25,25 @@ export function cursorPage(items, cursorOf, query, limits) {
   };
 }
 
-/** A page of v2, which takes an offset too. */
+/** A page of v2, which takes an offset too, from the cursor on. Its next page is the newer one, a whole one or none. */
 export function offsetPage(items, cursorOf, query, limits) {
   const limit = limitOf(query, limits);
   const offset = offsetOf(query);
-  const page = cut(items.slice(offset), cursorOf, query.get('cursor'), limit);
+  const start = startOf(items, cursorOf, query.get('cursor')) + offset;
+  const at = (place) => (items[place] === undefined ? null : cursorOf(items[place]));
   return {
     limit,
     offset,
     total: items.length,
-    next_cursor: page.next,
-    prev_cursor: page.previous,
-    cursor: page.current,
-    results: page.results,
+    next_cursor: at(start - limit),
+    prev_cursor: at(start + limit),
+    cursor: at(start),
+    results: items.slice(start, start + limit),
   };
 }
 
 function cut(items, cursorOf, cursor, limit) {
-  const start = cursor === null ? 0 : items.findIndex((item) => cursorOf(item) === cursor);
-  if (start < 0) throw new HttpError(400, { error: 'Cursor not found' });
+  const start = startOf(items, cursorOf, cursor);
   const at = (place) => (items[place] === undefined ? null : cursorOf(items[place]));
   return {
     limit,
@@ -52,6 +52,12 @@ function cut(items, cursorOf, cursor, limit) {
     next: at(start + limit),
     previous: start === 0 ? null : at(Math.max(0, start - limit)),
   };
+}
+
+function startOf(items, cursorOf, cursor) {
+  const start = cursor === null ? 0 : items.findIndex((item) => cursorOf(item) === cursor);
+  if (start < 0) throw new HttpError(400, { error: 'Cursor not found' });
+  return start;
 }
 
 function wholeNumber(query, name, otherwise, most) {

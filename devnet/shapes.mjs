@@ -155,7 +155,7 @@ function memoJson(hex) {
   return { hex: `0x${hex}`, repr: Buffer.from(hex, 'hex').toString('utf8').replaceAll('\0', '') };
 }
 
-function conditionsJson({ wire }, include) {
+export function conditionsJson({ wire }, include) {
   if (!include.includes('post_conditions')) return {};
   return {
     post_condition_mode: MODES[wire.postConditionMode],
@@ -207,6 +207,6 @@ function assetJson({ address, contractName, assetName }) {
   };
 }
 
-function iso(seconds) {
+export function iso(seconds) {
   return new Date(seconds * 1000).toISOString();
 }

@@ -9,6 +9,10 @@ const PROGRESS = 'ST000000000000000000042DB08Y';
 const MARKS = 1_000_000_000n;
 const MARK = { transferSTX: { amount: 1, recipient: PROGRESS, sender: FEE_COLLECTOR } };
 
+/** What may have to be done again to stand at a state, before its memory is kept instead: some 5 ms, half a restore. */
+const MOST_WEIGHT = 500;
+const CALL_WEIGHT = 50;
+
 /** The VM takes STX amounts as JSON numbers; below this sum of all balances none of them can lose a digit. */
 const MOST_STX = BigInt(Number.MAX_SAFE_INTEGER);
 
@@ -31,17 +35,23 @@ export class Vm {
   #session;
   #snapshots;
   #log;
-  /** The image that the memory holds now, or null since the state was changed. */
-  #standing = null;
+  /** The image that the memory came from, or null where that is not known; and what was done since. */
+  #base = null;
+  #steps = [];
 
-  /** @param {string} epoch such as "3.4" */
-  static async boot(epoch, log) {
+  /**
+   * @param {string} epoch such as "3.4"
+   * @param {number} born Unix seconds: the VM's block times start from here, whatever the machine's clock says
+   */
+  static async boot(epoch, log, born = Math.floor(Date.now() / 1000)) {
     const { wasm, memory } = load();
-    const session = new wasm.SDK(async () => false, new wasm.SDKOptions(false, false, false));
-    await session.initEmptySession({ enabled: false, api_url: '' });
-    session.setEpoch(epoch);
-    session.mintSTX(FEE_COLLECTOR, MARKS);
-    return new Vm(wasm, session, new Snapshots(memory), log);
+    return withClockAt(born, async () => {
+      const session = new wasm.SDK(async () => false, new wasm.SDKOptions(false, false, false));
+      await session.initEmptySession({ enabled: false, api_url: '' });
+      session.setEpoch(epoch);
+      session.mintSTX(FEE_COLLECTOR, MARKS);
+      return new Vm(wasm, session, new Snapshots(memory), log);
+    });
   }
 
   constructor(wasm, session, snapshots, log) {
@@ -55,21 +65,49 @@ export class Vm {
     return this.#session.burnBlockHeight;
   }
 
+  /** The state as it is, to be stood at later: a copy of the memory, or what little was done since another image. */
   snapshot() {
-    this.#standing = this.#snapshots.take();
-    return this.#standing;
+    const weight = this.#steps.reduce((sum, step) => sum + step.weight, this.#base?.weight ?? Infinity);
+    const isLittle = weight <= MOST_WEIGHT;
+    const image = isLittle
+      ? { pages: null, parent: this.#base, steps: this.#steps, weight }
+      : { pages: this.#snapshots.take(), parent: null, steps: [], weight: 0 };
+    this.#standAt(image);
+    return image;
   }
 
   /** Goes to a state; costs nothing where the VM stands there already. */
   stand(image) {
-    if (this.#standing === image) return;
-    this.#snapshots.restore(image);
-    this.#standing = image;
+    const way = [];
+    let from = image;
+    for (; from.pages === null && !this.#standsAt(from); from = from.parent) way.push(from);
+    if (!this.#standsAt(from)) this.#snapshots.restore(from.pages);
+    this.#base = null;
+    for (const { steps } of way.reverse()) steps.forEach(({ again }) => again());
+    this.#standAt(image);
+  }
+
+  #standsAt(image) {
+    return this.#base === image && this.#steps.length === 0;
+  }
+
+  #standAt(image) {
+    this.#base = image;
+    this.#steps = [];
+  }
+
+  /** Does what can be done again to the same end. @throws what `step` throws; where the VM stands is then not known */
+  #do(weight, step) {
+    const [base, steps] = [this.#base, this.#steps];
+    this.#base = null;
+    const result = step();
+    this.#base = base;
+    steps.push({ weight, again: step });
+    return result;
   }
 
   mineBurnBlocks(count) {
-    this.#standing = null;
-    this.#session.mineEmptyBurnBlocks(count);
+    this.#do(count, () => this.#session.mineEmptyBurnBlocks(count));
   }
 
   /**
@@ -78,18 +116,18 @@ export class Vm {
    * @throws VmThrew; the state is then half done and must be put back
    */
   mineBlock(groups) {
-    this.#standing = null;
     const before = this.#marks();
+    const calls = groups.flatMap((group) => [MARK, ...group]);
     let results;
     try {
-      results = this.#muted(() => this.#session.mineBlock(groups.flatMap((calls) => [MARK, ...calls])));
+      results = this.#do(weightOf(groups), () => this.#muted(() => this.#session.mineBlock(calls)));
     } catch (error) {
       const index = this.#progressSince(before);
       if (index === -1) throw error; // not a single mark: these were no calls at all
       throw new VmThrew(index, messageOf(error));
     }
     const parsed = results.map(parseResult);
-    return groups.map((calls) => parsed.splice(0, calls.length + 1).slice(1));
+    return groups.map((group) => parsed.splice(0, group.length + 1).slice(1));
   }
 
   /** Only where the VM stands at an image. @returns hex of the value; the state is left as it was */
@@ -103,7 +141,7 @@ export class Vm {
       return result;
     } catch (error) {
       // Errors of Clarity are strings; anything else is a panic, after which the session answers nothing any more.
-      if (error instanceof Error) this.#snapshots.restore(this.#standing);
+      if (error instanceof Error) this.#recover();
       else call.free();
       throw new ReadFailed(messageOf(error));
     }
@@ -120,8 +158,7 @@ export class Vm {
     if (amount < 1n || all + amount > MOST_STX) {
       throw new CannotMint(`amount must be from 1 to ${MOST_STX - all} micro-STX, not ${amount}`);
     }
-    this.#standing = null;
-    this.#session.mintSTX(recipient, amount);
+    this.#do(1, () => this.#session.mintSTX(recipient, amount));
   }
 
   /** The interface in the node's JSON form; a contract without any definition has an empty one. */
@@ -130,6 +167,17 @@ export class Vm {
     if (known !== undefined) return known;
     const empty = { functions: [], variables: [], maps: [], fungible_tokens: [], non_fungible_tokens: [] };
     return { ...empty, epoch: this.#session.currentEpoch, clarity_version: null };
+  }
+
+  #recover() {
+    const image = this.#base;
+    this.#base = null;
+    this.stand(image);
+  }
+
+  /** What was deployed, to the letter; only where the VM stands at an image. */
+  contractSource(contractId) {
+    return this.#session.getContractSource(contractId);
   }
 
   #marks() {
@@ -184,6 +232,31 @@ function load() {
     WebAssembly.Instance = Instance;
     globalThis.FinalizationRegistry = FinalizationRegistry;
   }
+}
+
+/** Runs `work` with the machine's clock stopped. */
+async function withClockAt(seconds, work) {
+  const { Date } = globalThis;
+  globalThis.Date = class StoppedDate extends Date {
+    constructor(...given) {
+      super(...(given.length === 0 ? [seconds * 1000] : given));
+    }
+
+    static now() {
+      return seconds * 1000;
+    }
+  };
+  try {
+    return await work();
+  } finally {
+    globalThis.Date = Date;
+  }
+}
+
+/** A deployment costs too much to be done twice. */
+function weightOf(groups) {
+  const calls = groups.flat();
+  return calls.some(({ deployContract }) => deployContract) ? Infinity : 1 + CALL_WEIGHT * groups.length;
 }
 
 function parseResult({ result, events }) {

@@ -56,6 +56,7 @@ test('orders that make no sense are 400', async () => {
     ['drop', { txid: '0x', status: 'lost' }],
     ['prices', { 'BTC/USD': 'x' }],
     ['candles', { 'BTC/USD': [] }],
+    ['venues', { kraken: 'asleep' }],
   ]) {
     assert.equal(await refusal(`/devnet/${path}`, body), 400, path);
   }
@@ -71,10 +72,12 @@ test('status tells tip, clock, prices and memory', async () => {
     'epoch',
     'height',
     'index_block_hash',
+    'journal',
     'memory',
     'pending_transactions',
     'prices',
     'uptime_s',
+    'venues',
   ]);
   assert.deepEqual(Object.keys(status.prices).sort(), ['binance', 'bitstamp', 'coinbase', 'kraken', 'pyth']);
   assert.ok(status.memory.rss > 0);

@@ -76,12 +76,11 @@ test('blocks are listed newest first, by offset or cursor, thirty at most', asyn
     page.results.map((block) => block.height),
     [height, height - 1],
   );
-  assert.deepEqual([page.limit, page.offset, page.total, page.prev_cursor], [2, 0, height, null]);
+  assert.deepEqual([page.limit, page.offset, page.total, page.next_cursor], [2, 0, height, null]);
   const second = await devnet.get('/extended/v2/blocks?limit=2&offset=2');
-  assert.deepEqual(
-    (await devnet.get(`/extended/v2/blocks?limit=2&cursor=${page.next_cursor}`)).results,
-    second.results,
-  );
+  const older = await devnet.get(`/extended/v2/blocks?limit=2&cursor=${page.prev_cursor}`);
+  assert.deepEqual(older.results, second.results);
+  assert.deepEqual([older.cursor, older.next_cursor], [page.prev_cursor, page.cursor]);
   assert.deepEqual(
     second.results.map((block) => block.height),
     [height - 2, height - 3],
@@ -192,7 +191,12 @@ test("a contract's logs are newest first, by offset or cursor, a hundred at most
   assert.deepEqual(firsts, ['u4', 'u3', 'u2', 'u1']);
   const page = await devnet.get(`${path}?limit=2&offset=1`);
   assert.deepEqual([page.results, page.offset], [all.results.slice(1, 3), 1]);
-  assert.deepEqual((await devnet.get(`${path}?limit=2&cursor=${page.next_cursor}`)).results, all.results.slice(3, 5));
+  assert.equal(page.next_cursor, null);
+  const older = await devnet.get(`${path}?limit=2&cursor=${page.prev_cursor}`);
+  assert.deepEqual(older.results, all.results.slice(3, 5));
+  assert.equal(older.next_cursor, page.cursor);
+  const newer = await devnet.get(`${path}?limit=2&cursor=${older.next_cursor}`);
+  assert.deepEqual(newer.results, page.results);
   assert.equal(await status(`${path}?limit=101`), 400);
   assert.equal((await devnet.get(`/extended/v2/smart-contracts/${deployer.address}.nothing/logs`)).total, 0);
 });

@@ -1,5 +1,6 @@
 /** The node's answers, key by key. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import * as stacks from '@stacks/transactions';
 import { Account, Cl, furnish } from './account.mjs';
@@ -157,6 +158,13 @@ test('an interface lists functions with types as the node does', async () => {
   );
   assert.deepEqual(maps, [{ name: 'entries', key: 'uint128', value: 'uint128' }]);
   assert.deepEqual(tokens, [{ name: 'coin' }]);
+});
+
+test('a source is what was deployed, to the letter', async () => {
+  const [address, name] = probe.split('.');
+  const { source } = await devnet.get(`/v2/contracts/source/${address}/${name}`);
+  assert.equal(source, readFileSync(new URL('probe.clar', import.meta.url), 'utf8'));
+  assert.equal((await devnet.request(`/v2/contracts/source/${address}/nothing`)).status, 404);
 });
 
 test('unknown paths are 404 and wrong methods 405', async () => {

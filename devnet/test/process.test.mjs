@@ -17,6 +17,8 @@ test('without options nothing comes by itself and the port is any', () => {
     transactionsPerBlock: 100,
     snapshots: 192,
     epoch: '3.4',
+    api: 'v3',
+    journal: null,
     logLevel: 'error',
     exitWithParent: false,
   });

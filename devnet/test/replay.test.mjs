@@ -1,62 +1,12 @@
 /** After any mix of failures, reorganisations and reads in the past, the chain is what its own blocks alone make. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Account, Cl, Pc, furnish, read } from './account.mjs';
+import { Account, Cl, furnish, read } from './account.mjs';
 import { Devnet } from './devnet.mjs';
+import { KEYS, accounts, dice, step } from './life.mjs';
 
 const STEPS = 120;
-const KEYS = 5;
 const deployer = new Account('deployer');
-const accounts = ['alice', 'bob', 'carol'].map((name) => new Account(name));
-
-/** In [0, limit), the same each run. */
-function dice(seed) {
-  let number = seed;
-  return (limit) => {
-    number = (Math.imul(number, 1664525) + 1013904223) >>> 0;
-    return Math.floor((number / 2 ** 32) * limit);
-  };
-}
-
-function randomCall(account, probe, roll, nonce) {
-  const key = Cl.uint(roll(KEYS));
-  const [functionName, args] = [
-    ['put', [key, Cl.uint(roll(1000))]],
-    ['put-and-refuse', [key]],
-    ['put-and-divide', [key, Cl.uint(roll(2))]],
-    ['take-stx', [Cl.uint(10 + roll(20))]],
-    ['pay-out', [Cl.uint(1 + roll(30))]],
-    ['mint', [Cl.uint(1 + roll(9))]],
-  ][roll(6)];
-  const postConditions = [
-    Pc.principal(account.address).willSendLte(20n).ustx(),
-    Pc.principal(probe).willSendLte(15n).ustx(),
-  ];
-  return account.call(probe, functionName, args, { nonce, postConditions, fee: 1000n + BigInt(roll(100)) });
-}
-
-async function step(devnet, probe, roll, sent) {
-  const kind = roll(10);
-  if (kind === 0) return devnet.post('/devnet/burn', { blocks: 1 + roll(4) });
-  if (kind === 1) {
-    const { height } = await devnet.get('/devnet/health');
-    const depth = Math.min(1 + roll(4), height - 2);
-    return depth > 0 && devnet.post('/devnet/reorg', { depth, transactions: roll(2) ? 'keep' : 'drop' });
-  }
-  if (kind === 2) {
-    const { results } = await devnet.get('/extended/v2/blocks?limit=10');
-    return read(devnet, probe, 'get-burn-height', [], results[roll(results.length - 1)].index_block_hash);
-  }
-  for (const account of accounts) {
-    const { next_nonce: next } = await devnet.get(`/extended/v3/principals/${account.address}/nonces`);
-    for (let more = roll(3); more > 0; more -= 1) {
-      const call = await randomCall(account, probe, roll, BigInt(next + more - 1));
-      const { status, body } = await devnet.send(call.serializeBytes());
-      if (status === 200) sent.set(`0x${body}`, call);
-    }
-  }
-  return devnet.mine();
-}
 
 /** Everything there is to see of the state. */
 async function state(devnet, probe) {

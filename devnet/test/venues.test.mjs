@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { HttpError, Router } from '../http.mjs';
-import { BadPrice, Market } from '../market.mjs';
+import { BadPrice, BadVenue, Market } from '../market.mjs';
 import { addBinance } from '../venues/binance.mjs';
 import { addBitstamp } from '../venues/bitstamp.mjs';
 import { addCoinbase } from '../venues/coinbase.mjs';
@@ -183,6 +183,61 @@ test('a price that is none changes nothing', () => {
     assert.throws(() => market.setPrices(orders), BadPrice);
   }
   assert.deepEqual(market.prices(), shown);
+});
+
+test('a venue that is down answers 503 to everything until it is well again', () => {
+  const market = new Market();
+  assert.deepEqual(market.setVenues({ kraken: 'down' }).kraken, 'down');
+  const ask = venues(market);
+  assert.equal(ask('/kraken/0/public/Ticker?pair=XBTUSD').status, 503);
+  assert.equal(ask('/kraken/0/public/OHLC?pair=XBTUSD&interval=1440').status, 503);
+  assert.equal(ask('/coinbase/products/BTC-USD/ticker').status, 200);
+  assert.equal(market.prices().kraken['BTC/USD'], '50002.00000000');
+  market.setVenues({ kraken: 'ok' });
+  assert.equal(ask('/kraken/0/public/Ticker?pair=XBTUSD').status, 200);
+});
+
+test('a stale venue shows the prices of the moment it fell behind, and calls them an hour old', () => {
+  const market = new Market();
+  market.setVenues({ coinbase: 'stale', bitstamp: 'stale', binance: 'stale', pyth: 'stale', kraken: 'stale' });
+  market.setPrices({ 'BTC/USD': '40000' });
+  const ask = venues(market);
+  const coinbase = ask('/coinbase/products/BTC-USD/ticker').body;
+  assert.equal(coinbase.price, '50000.00');
+  assert.equal(ask('/kraken/0/public/Ticker?pair=XBTUSD').body.result.XXBTZUSD.c[0], '50002.00000');
+  const times = [
+    Date.parse(coinbase.time),
+    ask('/bitstamp/api/v2/ticker/btcusd/').body.timestamp * 1000,
+    ask('/binance/api/v3/ticker/24hr?symbol=BTCUSDT').body.closeTime,
+    ask(`/pyth/v2/updates/price/latest?ids[]=${BTC_FEED}`, KEY).body.parsed[0].price.publish_time * 1000,
+  ];
+  for (const time of times) assert.ok(isRecent(time + 3_600_000));
+  market.setVenues({ coinbase: 'ok' });
+  assert.equal(ask('/coinbase/products/BTC-USD/ticker').body.price, '40000.00');
+  assert.ok(isRecent(Date.parse(ask('/coinbase/products/BTC-USD/ticker').body.time)));
+});
+
+test('a factor is on every price of its venue, and cancels out of none', () => {
+  const market = new Market();
+  market.setVenues({ binance: { factor: '1.05' }, bitstamp: { factor: '0.9' } });
+  const shown = market.setPrices({ 'BTC/USD': '40000', 'USDT/USD': '1' });
+  assert.equal(shown.binance['BTC/USD'], '42000.84000000');
+  assert.equal(Number(venues(market)('/binance/api/v3/ticker/24hr?symbol=BTCUSDT').body.lastPrice).toFixed(0), '42000');
+  assert.equal(venues(market)('/bitstamp/api/v2/ticker/btcusd/').body.last, '35998.56');
+});
+
+test('an order for venues that makes no sense changes nothing', () => {
+  const market = new Market();
+  for (const orders of [
+    { kraken: 'down', mtgox: 'down' },
+    { kraken: 'asleep' },
+    { kraken: null },
+    { kraken: { factor: '0' } },
+    { kraken: { factor: '-1' } },
+  ]) {
+    assert.throws(() => market.setVenues(orders), BadVenue);
+  }
+  assert.deepEqual(new Set(Object.values(market.venues())), new Set(['ok']));
 });
 
 test("closes can be set, and are yesterday's and the days' before", () => {

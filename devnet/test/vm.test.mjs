@@ -15,6 +15,7 @@ const deployment = (name, content) => ({
 });
 /** The library reads it, the VM panics at it. */
 const MIXED_LIST = serializeCVBytes(Cl.list([Cl.uint(1), Cl.bool(true)]));
+const KEY_ONE_AND = (value) => [Cl.uint(1), Cl.uint(value)].map((item) => serializeCVBytes(item));
 let vm;
 let image;
 
@@ -49,6 +50,27 @@ test('after a panic in a block it answers as before once it is put back', () => 
 test('after a panic in a read it answers as before', () => {
   assert.throws(() => vm.callReadOnly(probe, 'get-entry', [MIXED_LIST], alice.address), ReadFailed);
   assert.equal(height(), '0x0100000000000000000000000000000001');
+});
+
+test('states a few calls apart share one copy of the memory, and each can be stood at in any order', () => {
+  vm.stand(image);
+  const put = (value) => ({
+    callPublicFn: { contract: probe, method: 'put', args_maps: KEY_ONE_AND(value), args: [], sender: alice.address },
+  });
+  const entry = () => vm.callReadOnly(probe, 'get-entry', [serializeCVBytes(Cl.uint(1))], alice.address);
+  const images = [...Array(25).keys()].map((value) => {
+    vm.mineBurnBlocks(1);
+    vm.mineBlock([[put(value)]]);
+    return vm.snapshot();
+  });
+  assert.equal(images.filter(({ pages }) => pages !== null).length, 2);
+  for (let turn = 0, at = 0; turn < 50; turn += 1, at = (at + 7) % images.length) {
+    vm.stand(images[at]);
+    if (turn % 5 === 0) assert.throws(() => vm.mineBlock([[], [deployment('broken', '(+ 1 true)')]]), VmThrew);
+    vm.stand(images[at]);
+    assert.equal(entry(), `0x${Cl.serialize(Cl.some(Cl.uint(at)))}`);
+    assert.equal(vm.burnHeight, 2 + at);
+  }
 });
 
 test('a transaction that makes the VM panic fails alone, and the others find their block', async () => {

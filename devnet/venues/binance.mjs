@@ -36,7 +36,7 @@ function ticker(market, query) {
   const shown = shownIn(market);
   const price = shown(market.price('binance', pair));
   const today = market.candles('binance', pair).at(-1);
-  const closeTime = Date.now();
+  const closeTime = market.now('binance');
   return {
     symbol,
     priceChange: '0.00000000',

@@ -25,7 +25,7 @@ function ticker(market, params) {
   const shown = (units) => formatDecimal(units, DIGITS[pair]);
   const today = market.candles('bitstamp', pair).at(-1);
   return {
-    timestamp: String(Math.floor(Date.now() / 1000)),
+    timestamp: String(Math.floor(market.now('bitstamp') / 1000)),
     open: shown(today.open),
     high: shown(today.high),
     low: shown(today.low),

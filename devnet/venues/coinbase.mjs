@@ -33,7 +33,7 @@ function ticker(market, params) {
     trade_id: Math.floor(Date.now() / 1000),
     price: formatDecimal(market.price('coinbase', pair), digits),
     size: '0.01234567',
-    time: `${new Date().toISOString().slice(0, -1)}000Z`,
+    time: `${new Date(market.now('coinbase')).toISOString().slice(0, -1)}000Z`,
     rfq_volume: '0.000000',
   };
 }

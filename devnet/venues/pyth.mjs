@@ -26,7 +26,7 @@ function latest(market, query, { authorization = '' }) {
 }
 
 function feedJson(market, id) {
-  const publishTime = Math.floor(Date.now() / 1000);
+  const publishTime = Math.floor(market.now('pyth') / 1000);
   const units = market.price('pyth', FEEDS[id]);
   const confidence = shifted(units, CONFIDENCE) - units;
   const price = { price: String(units), conf: String(confidence), expo: EXPONENT, publish_time: publishTime };
