@@ -23,6 +23,9 @@ class Settings(BaseSettings):
     result_url: SecretStr | None = None
     stacks_url: str
     stacks_api_key: SecretStr | None = None
+    stacks_connect_seconds: float = Field(default=3.0, gt=0)
+    stacks_silence_seconds: float = Field(default=10.0, gt=0)
+    stacks_answer_seconds: float = Field(default=20.0, gt=0)
 
     network: Literal["testnet", "mainnet"] = "testnet"
     registry_contract: str
@@ -45,6 +48,9 @@ class Settings(BaseSettings):
     venues: Annotated[tuple[str, ...], NoDecode] = ("coinbase", "kraken", "bitstamp", "binance", "pyth")
     venue_url: str | None = None
     pyth_api_key: SecretStr | None = None
+    venue_connect_seconds: float = Field(default=2.0, gt=0)
+    venue_silence_seconds: float = Field(default=3.0, gt=0)
+    venue_answer_seconds: float = Field(default=6.0, gt=0)
 
     visibility_timeout_seconds: int = Field(default=600, ge=1)
     soft_time_limit_seconds: int = Field(default=60, ge=1)

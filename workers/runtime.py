@@ -11,7 +11,7 @@ from registry.domain.height import ChainHeight
 from registry.domain.units import MicroStx, Ppm, Principal
 from registry.market.catalogue import feed
 from registry.market.feed import Feed
-from registry.market.http import Http
+from registry.market.http import Bounds, Http
 from registry.services import blocks
 from registry.services.broadcast import Signer
 from registry.settings import Settings
@@ -19,6 +19,7 @@ from registry.stacks.contracts import Contracts
 from registry.stacks.http_node import HttpNode
 from registry.stacks.network import MAINNET, TESTNET
 from registry.stacks.signing import PrivateKey
+from registry.stacks.transport import Limits
 from registry.store.session import Database
 
 
@@ -45,7 +46,12 @@ class Runtime:
     def node(self) -> HttpNode:
         """The Stacks node and its API."""
         key = self.settings.stacks_api_key
-        return HttpNode(self.settings.stacks_url, api_key=key.get_secret_value() if key else None)
+        limits = Limits(
+            connect_seconds=self.settings.stacks_connect_seconds,
+            silence_seconds=self.settings.stacks_silence_seconds,
+            answer_seconds=self.settings.stacks_answer_seconds,
+        )
+        return HttpNode(self.settings.stacks_url, api_key=key.get_secret_value() if key else None, limits=limits)
 
     @cached_property
     def contracts(self) -> Contracts:
@@ -61,9 +67,14 @@ class Runtime:
     def feed(self) -> Feed:
         """The price venues."""
         key = self.settings.pyth_api_key
+        bounds = Bounds(
+            connect_seconds=self.settings.venue_connect_seconds,
+            read_seconds=self.settings.venue_silence_seconds,
+            total_seconds=self.settings.venue_answer_seconds,
+        )
         return feed(
             self.settings.venues,
-            http=Http(),
+            http=Http(bounds=bounds),
             venue_url=self.settings.venue_url,
             pyth_api_key=key.get_secret_value() if key else None,
         )

@@ -1,9 +1,11 @@
 """The versioned parameters: what is sold, at which rates, on how much of the pool.
 
 A policy keeps the id of the set it was made under. What a machine's operator tunes without changing terms
-(depths, limits on open quotes, addresses) is a setting and not here.
+(depths, limits on open quotes, addresses) is a setting and not here. Switches are: they take effect with what is done
+next, without a restart, and say why.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, cast
@@ -17,6 +19,12 @@ from registry.domain.units import PPM, SATS_PER_BTC, Ppm, Sats
 def _within(lowest: int, highest: int) -> dict[str, tuple[int, int]]:
     """The range, ends included, that a new set may choose from."""
     return {"range": (lowest, highest)}
+
+
+_LATER = {"later": True}
+"""Marks what sets that were stored earlier do not name: they have it at its default."""
+
+_VENUE_SWITCH = re.compile(r"venue_(?P<venue>[a-z]+)_enabled")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +65,11 @@ class Parameters:
     max_price_deviation_ppm: Ppm = field(default=Ppm(20_000), metadata=_within(0, PPM))
     min_sources_btc_usd: int = field(default=3, metadata=_within(1, 100))
     min_sources_stx_usd: int = field(default=2, metadata=_within(1, 100))
+    venue_coinbase_enabled: bool = field(default=True, metadata=_LATER)
+    venue_kraken_enabled: bool = field(default=True, metadata=_LATER)
+    venue_bitstamp_enabled: bool = field(default=True, metadata=_LATER)
+    venue_binance_enabled: bool = field(default=True, metadata=_LATER)
+    venue_pyth_enabled: bool = field(default=True, metadata=_LATER)
 
     def __post_init__(self) -> None:
         """Refuse a set that could not be meant, naming the parameter."""
@@ -90,6 +103,12 @@ class Parameters:
         """The least number of venues that must agree; USDT/USD is never put to the vote (KeyError)."""
         return {Pair.BTC_USD: self.min_sources_btc_usd, Pair.STX_USD: self.min_sources_stx_usd}[pair]
 
+    @property
+    def venues_off(self) -> frozenset[str]:
+        """The price venues that are not asked, by name; which there are to ask, the settings say."""
+        switches = ((match["venue"], name) for name in self.to_json() if (match := _VENUE_SWITCH.fullmatch(name)))
+        return frozenset(venue for venue, name in switches if not getattr(self, name))
+
     def to_json(self) -> dict[str, int | bool]:
         """Every parameter by name."""
         return asdict(self)
@@ -98,7 +117,8 @@ class Parameters:
     def from_json(cls, value: Mapping[str, object]) -> "Parameters":
         """Read a whole set: a name too many, a name missing or a value of another type is `BadRequest`."""
         known = {each.name for each in fields(cls)}
-        for name in sorted(known ^ set(value)):
+        later = {each.name for each in fields(cls) if "later" in each.metadata}
+        for name in sorted((known ^ set(value)) - (later - set(value))):
             raise BadRequest(field=name, reason="it is missing" if name in known else "there is no such parameter")
         return cls(**cast("dict[str, Any]", value))
 

@@ -1,7 +1,7 @@
 """Binance, which trades against USDT: its prices are converted, or left out."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from fractions import Fraction
 from typing import ClassVar
@@ -27,6 +27,10 @@ class Binance:
 
     name: ClassVar[str] = "binance"
     pairs: ClassVar[frozenset[Pair]] = frozenset(SYMBOLS)
+
+    def without(self, venues: Collection[str]) -> "Binance":
+        """The same, that asks none of these venues for USDT/USD."""
+        return replace(self, dollars=[each for each in self.dollars if each.name not in venues])
 
     def latest(self, pair: Pair) -> Observation:
         """The last trade × USDT/USD, as old as the older of the two."""

@@ -42,6 +42,8 @@ def feed(
         venues=[venues[name] for name in names],
         candle_venues=[exchanges[name] for name in names if name in exchanges],
         clock=clock,
+        price_seconds=2 * http.bounds.total_seconds,
+        history_seconds=5 * http.bounds.total_seconds,
     )
 
 

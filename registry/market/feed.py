@@ -1,19 +1,26 @@
 """The feed: every venue asked at once for a price, and for the history until two agree."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime
+from time import monotonic
+from typing import TypeVar
 
+from registry.bounded_http import ends_at
 from registry.domain.closes import Close, ClosesUnavailable, differing_day
 from registry.domain.oracle import Aggregate, Failure, Observation, aggregate
 from registry.domain.parameters import Parameters
 from registry.domain.prices import Pair
 from registry.domain.units import Ppm
+from registry.market.binance import Binance
 from registry.market.http import utc_now
 from registry.market.venue import CandleVenue, Venue, VenueError
 
 MOST_THREADS = 8
+SWITCHED_OFF = "it is switched off"
+
+V = TypeVar("V", bound=Venue)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,17 +44,23 @@ class History:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feed:
-    """Asks venues; the order of `candle_venues` is the order of preference."""
+    """Asks venues; the order of `candle_venues` is the order of preference.
+
+    `price_seconds` is what one venue has for a price, which may take it two questions; `history_seconds` is what all of
+    them have for the closes. Who has not answered by then has failed.
+    """
 
     venues: Sequence[Venue]
     candle_venues: Sequence[CandleVenue]
     clock: Callable[[], datetime] = utc_now
+    price_seconds: float = 12.0
+    history_seconds: float = 30.0
 
-    def quotes(self, pair: Pair) -> Quotes:
-        """Ask every venue that lists the pair, side by side."""
-        asked = [venue for venue in self.venues if pair in venue.pairs]
-        with ThreadPoolExecutor(max_workers=min(MOST_THREADS, len(asked) or 1)) as threads:
-            answers = list(threads.map(lambda venue: _ask(venue, pair), asked))
+    def quotes(self, pair: Pair, *, off: Collection[str] = ()) -> Quotes:
+        """Ask every venue that lists the pair and is not switched off, side by side."""
+        listed = [venue for venue in self.venues if pair in venue.pairs]
+        with ThreadPoolExecutor(max_workers=min(MOST_THREADS, len(listed) or 1)) as threads:
+            answers = list(threads.map(lambda venue: self._ask(venue, pair, off), listed))
         return Quotes(
             pair=pair,
             observations=tuple(each for each in answers if isinstance(each, Observation)),
@@ -56,21 +69,28 @@ class Feed:
 
     def price(self, pair: Pair, *, parameters: Parameters) -> Aggregate:
         """What the venues agree on now, or `PriceUnavailable`."""
-        quotes = self.quotes(pair)
+        quotes = self.quotes(pair, off=parameters.venues_off)
         return aggregate(pair, quotes.observations, failures=quotes.failures, now=self.clock(), parameters=parameters)
 
-    def history(self, pair: Pair, *, count: int, today: date, tolerance: Ppm) -> History:
+    def history(self, pair: Pair, *, count: int, today: date, tolerance: Ppm, off: Collection[str] = ()) -> History:
         """The closes of the `count` days before `today`, from the first venue that a later one confirms.
 
         No day may differ by more than `tolerance`; where no two venues agree, `ClosesUnavailable` says why.
         """
+        with ends_at(monotonic() + self.history_seconds):
+            return self._history(pair, count=count, today=today, tolerance=tolerance, off=off)
+
+    def _history(self, pair: Pair, *, count: int, today: date, tolerance: Ppm, off: Collection[str]) -> History:
         heard: list[tuple[str, list[Close]]] = []
         reasons: dict[str, str] = {}
         for venue in self.candle_venues:
             if pair not in venue.pairs:
                 continue
+            if venue.name in off:
+                reasons[venue.name] = SWITCHED_OFF
+                continue
             try:
-                closes = venue.daily_closes(pair, count=count, today=today)
+                closes = _apart(venue, off).daily_closes(pair, count=count, today=today)
             except (VenueError, ClosesUnavailable) as error:
                 reasons[venue.name] = str(error.figures["reason"])
                 continue
@@ -82,12 +102,19 @@ class Feed:
             heard.append((venue.name, closes))
         raise _unconfirmed([name for name, _ in heard], reasons)
 
+    def _ask(self, venue: Venue, pair: Pair, off: Collection[str]) -> Observation | Failure:
+        if venue.name in off:
+            return Failure(venue=venue.name, pair=pair, reason=SWITCHED_OFF)
+        try:
+            with ends_at(monotonic() + self.price_seconds):
+                return _apart(venue, off).latest(pair)
+        except VenueError as error:
+            return Failure(venue=venue.name, pair=pair, reason=str(error.figures["reason"]))
 
-def _ask(venue: Venue, pair: Pair) -> Observation | Failure:
-    try:
-        return venue.latest(pair)
-    except VenueError as error:
-        return Failure(venue=venue.name, pair=pair, reason=str(error.figures["reason"]))
+
+def _apart(venue: V, off: Collection[str]) -> V | Binance:
+    """Keep a venue that asks others from asking those that are switched off."""
+    return venue.without(off) if isinstance(venue, Binance) else venue
 
 
 def _unconfirmed(heard: Sequence[str], reasons: dict[str, str]) -> ClosesUnavailable:

@@ -12,6 +12,7 @@ import requests
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 from urllib3.response import BaseHTTPResponse
 
+from registry.bounded_http import bounded_session, ends_at, is_over
 from registry.market.answer import Answer
 from registry.market.venue import VenueError
 
@@ -42,9 +43,9 @@ class Http:
 
     def __init__(self, *, bounds: Bounds = DEFAULT_BOUNDS, clock: Callable[[], datetime] = utc_now) -> None:
         """`clock` stamps each answer with the time at which it was complete."""
-        self._bounds = bounds
+        self.bounds = bounds
         self._clock = clock
-        self._session = requests.Session()
+        self._session = bounded_session()
         # uncompressed, so that the bound on a body is one on memory
         self._session.headers.update({"User-Agent": USER_AGENT, "Accept-Encoding": "identity"})
         # a cookie would be state shared by threads
@@ -61,13 +62,22 @@ class Http:
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """The JSON of a 200 answer, or a `VenueError` that holds no address and no header."""
+        ends = monotonic() + self.bounds.total_seconds
+        if is_over():
+            raise VenueError(venue=venue, reason="there was no time left to ask it")
         try:
-            body = self._body(venue, url, params=params, headers=headers)
-        except (requests.Timeout, ReadTimeoutError) as error:
-            raise VenueError(venue=venue, reason="it timed out") from error
+            with ends_at(ends):
+                body = self._body(venue, url, params=params, headers=headers)
         except (requests.RequestException, HTTPError) as error:
-            raise VenueError(venue=venue, reason=f"the connection failed ({type(error).__name__})") from error
+            raise VenueError(venue=venue, reason=self._reason(error, overdue=monotonic() >= ends)) from error
         return Answer(venue=venue, value=_decode(venue, body), fetched_at=self._clock())
+
+    def _reason(self, error: Exception, *, overdue: bool) -> str:
+        if overdue:
+            return f"its answer took over {self.bounds.total_seconds} s"
+        if isinstance(error, requests.Timeout | ReadTimeoutError):
+            return "it timed out"
+        return f"the connection failed ({type(error).__name__})"
 
     def close(self) -> None:
         """Close the pooled connections."""
@@ -81,28 +91,25 @@ class Http:
         params: Mapping[str, str] | None,
         headers: Mapping[str, str] | None,
     ) -> bytes:
-        ends = monotonic() + self._bounds.total_seconds
         with self._session.get(
             url,
             params=params,
             headers=headers,
-            timeout=(self._bounds.connect_seconds, self._bounds.read_seconds),
+            timeout=(self.bounds.connect_seconds, self.bounds.read_seconds),
             stream=True,
             allow_redirects=False,
         ) as response:
             if response.status_code != requests.codes.ok:
                 raise VenueError(venue=venue, reason=_status(response), status=response.status_code)
-            return self._read(venue, response.raw, ends=ends)
+            return self._read(venue, response.raw)
 
-    def _read(self, venue: str, raw: BaseHTTPResponse, *, ends: float) -> bytes:
-        """Read what arrives as it arrives: a time-out of the socket alone never ends a slow trickle."""
+    def _read(self, venue: str, raw: BaseHTTPResponse) -> bytes:
+        """Read what arrives as it arrives."""
         body = bytearray()
         while chunk := raw.read1(_CHUNK):
             body += chunk
-            if len(body) > self._bounds.body_bytes:
-                raise VenueError(venue=venue, reason=f"its answer is over {self._bounds.body_bytes} bytes")
-            if monotonic() > ends:
-                raise VenueError(venue=venue, reason=f"its answer took over {self._bounds.total_seconds} s")
+            if len(body) > self.bounds.body_bytes:
+                raise VenueError(venue=venue, reason=f"its answer is over {self.bounds.body_bytes} bytes")
         return bytes(body)
 
 

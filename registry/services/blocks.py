@@ -90,9 +90,8 @@ def _first_block(node: StacksNode, contracts: Contracts) -> Block:
     tip = node.tip()
     heights = [tip.height]
     for contract in (contracts.registry, contracts.pool):
-        total = node.logs(contract, limit=1).total
-        oldest = node.logs(contract, limit=1, offset=total - 1).logs if total else ()
-        seen = node.transaction(oldest[0].txid) if oldest else None
+        oldest = node.oldest_log(contract)
+        seen = node.transaction(oldest.txid) if oldest else None
         if seen is not None and seen.block is not None:
             heights.append(seen.block.height)
     first = node.block(min(heights))

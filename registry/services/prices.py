@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 
+from registry.domain.parameters import Parameters
 from registry.domain.prices import Pair
-from registry.domain.units import Ppm
 from registry.domain.volatility import WINDOWS
 from registry.market.feed import Feed, History
 from registry.store import parameters, prices
@@ -23,12 +23,18 @@ def fetch(database: Database, feed: Feed, pairs: Sequence[Pair]) -> list[int]:
         _, in_force = parameters.current(session)
         has_closes = prices.has_closes(session, Pair.BTC_USD, today=now.date(), count=CLOSES)
     agreed = [feed.price(pair, parameters=in_force) for pair in pairs]
-    history = None if has_closes else _history(feed, today=now.date(), tolerance=in_force.max_price_deviation_ppm)
+    history = None if has_closes else _history(feed, today=now.date(), parameters=in_force)
     with unit_of_work(database) as session:
         if history is not None:
             prices.add_closes(session, Pair.BTC_USD, history.closes, venue=history.venue)
         return [prices.add(session, each) for each in agreed]
 
 
-def _history(feed: Feed, *, today: date, tolerance: Ppm) -> History:
-    return feed.history(Pair.BTC_USD, count=CLOSES, today=today, tolerance=tolerance)
+def _history(feed: Feed, *, today: date, parameters: Parameters) -> History:
+    return feed.history(
+        Pair.BTC_USD,
+        count=CLOSES,
+        today=today,
+        tolerance=parameters.max_price_deviation_ppm,
+        off=parameters.venues_off,
+    )

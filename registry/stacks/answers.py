@@ -16,8 +16,21 @@ _NUMBER = re.compile(r"[0-9]{1,19}")
 _POSITION = re.compile(r"[0-9]{1,19}(?:[:-][0-9]{1,19})*")
 _U128 = re.compile(r"0x[0-9a-fA-F]{1,32}")
 
+_OK = 200
+_NOT_FOUND = 404
+_GONE = 410
+
 SHOWN = 200
 """Characters of a strange answer that an error repeats."""
+
+
+class RouteMissing(Exception):
+    """This server has no such path, or has it no more; `answer` is what it said instead. Never leaves the adapter."""
+
+    def __init__(self, answer: "Answer") -> None:
+        """Take the answer."""
+        super().__init__(answer.endpoint)
+        self.answer = answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +59,40 @@ class Answer:
                 endpoint=self.endpoint, reason=f"malformed: not an object: {self.excerpt}", status=self.status
             )
         return Fields(endpoint=self.endpoint, values=value)
+
+    def ok(self) -> "Answer":
+        """Give this answer if its status is 200, else refuse it."""
+        if self.status != _OK:
+            self.refuse()
+        return self
+
+    def found(self) -> "Fields | None":
+        """Read the one object asked for; None where there is none, RouteMissing where there is no such path."""
+        self._require_route()
+        return None if self.status == _NOT_FOUND else self.ok().fields()
+
+    def listed(self) -> "Fields":
+        """Read a list, which may be empty but cannot be missing; RouteMissing where there is no such path."""
+        self._require_route()
+        return self.ok().fields()
+
+    def _require_route(self) -> None:
+        """Tell a path that this server does not have from a thing that it does not know.
+
+        The Hiro API names the path that it does not have, in words that changed with its versions, and answers 410 for
+        one that was switched off. What is not even JSON was said by something else, that stands in front of it.
+        """
+        if self.status == _GONE or (self.status == _NOT_FOUND and self._speaks_of_the_path()):
+            raise RouteMissing(self)
+
+    def _speaks_of_the_path(self) -> bool:
+        path = self.endpoint.partition(" ")[2]
+        try:
+            said = json.loads(self.body)
+        except (ValueError, RecursionError):
+            return True
+        words = said.values() if isinstance(said, dict) else ()
+        return any(isinstance(word, str) and path in word for word in words)
 
     def refuse(self) -> NoReturn:
         """Give this answer up by its status. A 4xx surely took nothing; anything else leaves doubt."""

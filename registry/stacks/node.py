@@ -126,10 +126,13 @@ class ContractLog:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogPage:
-    """A contract's logs, newest first, canonical only; `older` asks for the next page."""
+    """A contract's logs, newest first, canonical only; `older` asks for the next page.
+
+    `total` is how many there are, None where the API does not say.
+    """
 
     logs: tuple[ContractLog, ...]
-    total: int
+    total: int | None
     older: str | None
 
 
@@ -227,7 +230,7 @@ class StacksNode(Protocol):
         ...
 
     def block(self, ref: BlockHash | StacksHeight, /) -> Block | None:
-        """Read a canonical block; None if there is none, or no longer."""
+        """Read a canonical block; None if there is none, or no longer. v1 finds by hash only what was read before."""
         ...
 
     def blocks(self, *, limit: int = 30, offset: int = 0) -> tuple[Block, ...]:
@@ -247,7 +250,11 @@ class StacksNode(Protocol):
     def logs(
         self, contract_id: Principal, /, *, limit: int = 100, cursor: str | None = None, offset: int = 0
     ) -> LogPage:
-        """List a contract's logs, newest first, at most 100."""
+        """List a contract's logs, newest first, at most 100, or as many as the API gives at once."""
+        ...
+
+    def oldest_log(self, contract_id: Principal, /) -> ContractLog | None:
+        """Find a contract's first log; None if it has none."""
         ...
 
     def account(self, principal: Principal, /) -> Account:

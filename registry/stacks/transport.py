@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import requests
 import urllib3
 
+from registry.bounded_http import bounded_session, ends_at
 from registry.stacks.answers import Answer
 from registry.stacks.node import NodeUnavailable
 
@@ -31,7 +32,7 @@ class Transport:
     def __init__(self, base_url: str, *, api_key: str | None, limits: Limits) -> None:
         self._base_url = base_url.rstrip("/")
         self._limits = limits
-        self._session = requests.Session()
+        self._session = bounded_session()
         # The node is whom the settings name: no proxy and no .netrc of the machine comes between.
         self._session.trust_env = False
         # Uncompressed, or a small body could unpack to any size.
@@ -70,36 +71,38 @@ class Transport:
         endpoint = f"{method} {path}"
         deadline = time.monotonic() + self._limits.answer_seconds
         try:
-            with self._session.request(
-                method,
-                self._base_url + path,
-                params=params,
-                data=body,
-                headers={"Content-Type": content_type} if content_type else None,
-                timeout=(self._limits.connect_seconds, self._limits.silence_seconds),
-                allow_redirects=False,  # a redirected POST arrives as a GET
-                stream=True,
-            ) as response:
+            with (
+                ends_at(deadline),
+                self._session.request(
+                    method,
+                    self._base_url + path,
+                    params=params,
+                    data=body,
+                    headers={"Content-Type": content_type} if content_type else None,
+                    timeout=(self._limits.connect_seconds, self._limits.silence_seconds),
+                    allow_redirects=False,  # a redirected POST arrives as a GET
+                    stream=True,
+                ) as response,
+            ):
                 return Answer(
                     endpoint=endpoint,
                     status=response.status_code,
-                    body=self._read_body(response, endpoint=endpoint, deadline=deadline),
+                    body=self._read_body(response, endpoint=endpoint),
                     retry_after=_seconds(response.headers.get("Retry-After")),
                 )
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            overdue = f"not complete after {self._limits.answer_seconds} s" if time.monotonic() >= deadline else None
             raise NodeUnavailable(
-                endpoint=endpoint, reason=_reason(error), maybe_sent=not _never_connected(error)
+                endpoint=endpoint, reason=overdue or _reason(error), maybe_sent=not _never_connected(error)
             ) from error
 
-    def _read_body(self, response: requests.Response, *, endpoint: str, deadline: float) -> bytes:
+    def _read_body(self, response: requests.Response, *, endpoint: str) -> bytes:
         body = bytearray()
-        # read1 returns what has come: read would wait for its whole length, past any deadline.
+        # read1 returns what has come: read would keep it all until the whole length is there
         while chunk := response.raw.read1(_CHUNK, decode_content=False):
             body += chunk
             if len(body) > self._limits.body_bytes:
                 raise NodeUnavailable(endpoint=endpoint, reason=f"over {self._limits.body_bytes} bytes")
-            if time.monotonic() > deadline:
-                raise NodeUnavailable(endpoint=endpoint, reason=f"not complete after {self._limits.answer_seconds} s")
         return bytes(body)
 
 

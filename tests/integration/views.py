@@ -56,5 +56,6 @@ class Lagging(HttpNode):
         page = super().logs(contract_id, limit=limit, cursor=cursor, offset=offset)
         if contract_id != self._behind:
             return page
+        assert page.total is not None
         shown: tuple[ContractLog, ...] = page.logs[page.total - self._known :]
         return LogPage(logs=shown, total=self._known, older=None)

@@ -42,6 +42,11 @@ def test_the_defaults_are_what_is_sold_today() -> None:
         "max_price_deviation_ppm": 20_000,
         "min_sources_btc_usd": 3,
         "min_sources_stx_usd": 2,
+        "venue_coinbase_enabled": True,
+        "venue_kraken_enabled": True,
+        "venue_bitstamp_enabled": True,
+        "venue_binance_enabled": True,
+        "venue_pyth_enabled": True,
     }
 
 
@@ -50,11 +55,20 @@ def test_a_set_survives_its_json() -> None:
     assert Parameters.from_json(changed.to_json()) == changed
 
 
-@pytest.mark.parametrize("name", [each.name for each in fields(Parameters)])
+@pytest.mark.parametrize("name", [each.name for each in fields(Parameters) if not each.name.startswith("venue_")])
 def test_every_parameter_must_be_named(name: str) -> None:
     incomplete = {key: value for key, value in DEFAULTS.to_json().items() if key != name}
     with pytest.raises(BadRequest, match=f"{name} is not usable: it is missing"):
         Parameters.from_json(incomplete)
+
+
+@pytest.mark.parametrize("venue", ["coinbase", "kraken", "bitstamp", "binance", "pyth"])
+def test_a_venue_is_on_unless_a_set_switches_it_off(venue: str) -> None:
+    switch = f"venue_{venue}_enabled"
+    before_there_were_switches = {key: value for key, value in DEFAULTS.to_json().items() if key != switch}
+    assert Parameters.from_json(before_there_were_switches) == DEFAULTS
+    assert DEFAULTS.venues_off == frozenset()
+    assert Parameters.from_json({**before_there_were_switches, switch: False}).venues_off == {venue}
 
 
 def test_an_unknown_parameter_is_refused() -> None:

@@ -1,7 +1,9 @@
 """The feed over all venues at once."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 from threading import Barrier
+from typing import Any
 
 import pytest
 
@@ -81,6 +83,37 @@ def test_a_third_broken_venue_stops_it_and_every_reason_is_told(asked: Feed, ser
         "kraken": "HTTP 500",
         "pyth": "HTTP 401",
     }
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_venue_has_a_switch_and_one_that_is_off_is_not_asked(asked: Feed, server: VenueServer, name: str) -> None:
+    off: dict[str, Any] = {f"venue_{name}_enabled": False}
+    switched = replace(DEFAULTS, **off)
+    found = asked.price(Pair.BTC_USD, parameters=switched)
+    assert {each.venue: each.reason for each in found.failures}[name] == "it is switched off"
+    assert name not in [each.venue for each in found.used]
+    assert all(f"/{name}/" not in each.path for each in server.requests)
+
+
+def test_with_too_few_venues_left_the_error_says_which_are_switched_off(asked: Feed, server: VenueServer) -> None:
+    switched = replace(DEFAULTS, venue_kraken_enabled=False, venue_pyth_enabled=False)
+    server.routes["/venues/bitstamp/api/v2/ticker/btcusd/"] = Reply(status=500)
+    with pytest.raises(PriceUnavailable, match="kraken: it is switched off") as refused:
+        asked.price(Pair.BTC_USD, parameters=switched)
+    assert refused.value.figures["venues"] == {
+        "kraken": "it is switched off",
+        "bitstamp": "HTTP 500",
+        "pyth": "it is switched off",
+    }
+    assert (refused.value.figures["used"], refused.value.figures["needed"]) == (2, 3)
+
+
+def test_a_venue_that_converts_asks_none_that_is_switched_off(asked: Feed, server: VenueServer) -> None:
+    quotes = asked.quotes(Pair.BTC_USD, off=("coinbase",))
+    assert all("/coinbase/" not in each.path for each in server.requests)
+    reasons = {each.venue: each.reason for each in quotes.failures}
+    assert reasons["coinbase"] == "it is switched off"
+    assert "coinbase" not in reasons["binance"]
 
 
 def test_all_that_was_said_can_be_kept_even_when_it_makes_no_price(asked: Feed, server: VenueServer) -> None:
@@ -163,6 +196,15 @@ def test_a_venue_that_fails_passes_the_history_on(asked: Feed, server: VenueServ
     server.routes["/venues/coinbase/products/BTC-USD/candles"] = Reply(status=503)
     found = asked.history(Pair.BTC_USD, count=31, today=TODAY, tolerance=TOLERANCE)
     assert (found.venue, found.confirmed_by) == ("kraken", "bitstamp")
+
+
+def test_a_venue_that_is_switched_off_neither_tells_nor_confirms_the_history(asked: Feed, server: VenueServer) -> None:
+    serve_history(server, coinbase=closing_price, kraken=closing_price, bitstamp=closing_price)
+    found = asked.history(Pair.BTC_USD, count=31, today=TODAY, tolerance=TOLERANCE, off=("coinbase",))
+    assert (found.venue, found.confirmed_by) == ("kraken", "bitstamp")
+    with pytest.raises(ClosesUnavailable, match="kraken: it is switched off; bitstamp: it is switched off") as refused:
+        asked.history(Pair.BTC_USD, count=31, today=TODAY, tolerance=TOLERANCE, off=("kraken", "bitstamp"))
+    assert refused.value.figures["heard"] == ["coinbase"]
 
 
 def test_without_a_second_opinion_there_is_no_history(asked: Feed, server: VenueServer) -> None:
