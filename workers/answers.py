@@ -105,12 +105,17 @@ class Page(TypedDict):
 
 
 class TokenSums(TypedDict):
-    """What the chain confirmed in one token."""
+    """The policies of one token: how many stand where, the bitcoin that Active ones protect, and sums in base units."""
 
     policies: int
+    active: int
+    by_status: dict[str, int]
+    active_cover_sats: int
     premium_base_units: int
     fee_base_units: int
     settled_base_units: int
+    locked_base_units: int
+    reserved_base_units: int
 
 
 class Stats(TypedDict):
@@ -120,3 +125,38 @@ class Stats(TypedDict):
     active: int
     by_status: dict[str, int]
     by_token: dict[str, TokenSums]
+
+
+class TierState(TypedDict):
+    """What a tier may use of one token's pool; `bound` says what `free_base_units` would run into first."""
+
+    share_ppm: int
+    usable_base_units: int
+    locked_base_units: int
+    reserved_base_units: int
+    unsigned_base_units: int
+    free_base_units: int
+    bound: str
+    utilisation_ppm: int
+
+
+class TokenPool(TypedDict):
+    """The pool's book of one token, as its events up to `as_of_height` made it."""
+
+    assets_base_units: int
+    locked_base_units: int
+    reserved_base_units: int
+    free_base_units: int
+    unearned_base_units: int
+    earned_until_height: int
+    as_of_height: int
+    utilisation_ppm: int
+    tiers: dict[str, TierState]
+
+
+class PoolState(TypedDict):
+    """The pool by token; `height` is that of the newest block applied, None before the first."""
+
+    height: int | None
+    parameters_id: int
+    tokens: dict[str, TokenPool]

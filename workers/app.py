@@ -10,9 +10,9 @@ from registry.settings import Settings
 from workers import logs
 from workers.queues import QUEUES
 from workers.rules import UnsafeConfiguration, broken_rules, misplaced_keys, require
-from workers.task import RegistryTask
+from workers.task import Messages, RegistryTask
 
-app = Celery("registry", task_cls=RegistryTask)
+app = Celery("registry", task_cls=RegistryTask, amqp=Messages)
 app.config_from_object("workers.configuration")
 
 

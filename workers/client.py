@@ -19,7 +19,7 @@ from celery.states import READY_STATES
 from kombu.entity import Queue
 from kombu.exceptions import OperationalError
 
-from workers.answers import Accepted, Activation, Creation, Page, Policy, PolicyRequest, Reported, Stats
+from workers.answers import Accepted, Activation, Creation, Page, Policy, PolicyRequest, PoolState, Reported, Stats
 from workers.pending import Pending
 from workers.queues import CHAIN, DEFAULT, QUEUES
 from workers.refusals import BrokerUnreachable
@@ -123,6 +123,10 @@ class RegistryClient:
     def get_platform_stats(self) -> Pending[Stats]:
         """Ask for the counts and sums over all policies."""
         return self.send("policies.get_platform_stats", {})
+
+    def get_pool_state(self) -> Pending[PoolState]:
+        """Ask what the pool holds, what of it is locked, and what each tier can still sell."""
+        return self.send("pool.get_state", {})
 
     def each_by_owner(self, owner: str, *, status: str | None = None, page_size: int | None = None) -> Iterator[Policy]:
         """Go through an owner's policies, page by page."""

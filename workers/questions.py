@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from registry.queries import policies, stats
+from registry.queries import policies, pool, stats
 from workers.app import app
 from workers.runtime import runtime
 
@@ -35,3 +35,9 @@ def list_active_by_tier(message: dict[str, Any]) -> dict[str, Any]:
 def get_platform_stats(message: dict[str, Any]) -> dict[str, Any]:
     """Counts and sums over all policies."""
     return stats.get_platform_stats(runtime().database, message)
+
+
+@app.task(name="pool.get_state", ignore_result=False)
+def get_pool_state(message: dict[str, Any]) -> dict[str, Any]:
+    """What the pool holds, what is locked, and what can still be sold."""
+    return pool.get_state(runtime().database, message, limits=runtime().limits)

@@ -1,14 +1,24 @@
-"""The one base task: what every task binds to its log lines, and which errors are an answer, not a crash."""
+"""The one base task: what it binds to log lines, what Flower shows of it, which errors are an answer, not a crash."""
 
 from inspect import signature
 from typing import Any
 
 from celery import Task
+from celery.app.amqp import AMQP
 from structlog.contextvars import bound_contextvars
 
 from registry.domain.errors import RegistryError
 
 _SHOWN = ("policy_id", "transaction_id", "quote", "tx_id")
+_LONGEST = 10_000
+"""Characters of arguments or of a result in events: the largest batch, 200 ids, so that Flower finds each by its id."""
+
+
+class Messages(AMQP):  # type: ignore[misc] # Celery ships no types
+    """Task messages that tell all of their arguments to whoever watches."""
+
+    argsrepr_maxsize = _LONGEST
+    kwargsrepr_maxsize = _LONGEST
 
 
 class RegistryTask(Task):  # type: ignore[misc] # Celery ships no types
@@ -16,6 +26,7 @@ class RegistryTask(Task):  # type: ignore[misc] # Celery ships no types
 
     abstract = True
     throws = (RegistryError,)
+    resultrepr_maxsize = _LONGEST
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - whatever the task takes and answers
         """Run with the task's name and id, and the ids that it is about, on every log line."""

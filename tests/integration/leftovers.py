@@ -10,9 +10,12 @@ from sqlmodel import col
 from registry.store.session import unit_of_work
 from registry.store.tables import (
     ActivationRequestRow,
+    PolicyEventRow,
     PolicyRow,
+    QuoteRow,
     RequestState,
     ReservationRow,
+    SettlementRow,
     TransactionEntryRow,
 )
 from tests.integration.stack import Stack
@@ -44,6 +47,12 @@ def rows_of(stack: Stack, owner: str) -> dict[str, int]:
             ActivationRequestRow,
             col(ActivationRequestRow.policy_id).in_(own) & (col(ActivationRequestRow.state) == RequestState.REFUSED),
         ),
+        "recorded quotes": (
+            QuoteRow,
+            (col(QuoteRow.owner_principal) == owner) & col(QuoteRow.policy_id).is_not(None),
+        ),
+        "settlements": (SettlementRow, col(SettlementRow.policy_id).in_(own)),
+        "events": (PolicyEventRow, col(PolicyEventRow.policy_id).in_(own)),
         "transactions": (TransactionEntryRow, col(TransactionEntryRow.policy_id).in_(own)),
     }
     with unit_of_work(stack.database) as session:

@@ -4,16 +4,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlmodel import SQLModel
 
+from registry.domain.capacity import OpenQuoteLimits
 from registry.domain.errors import BadRequest
 from registry.domain.policy import PolicyStatus
 from registry.domain.tier import RiskTier
 from registry.domain.units import Token
 from registry.queries.policies import get_by_id, list_active_by_tier, list_by_owner, list_expiring_between
-from registry.queries.stats import get_platform_stats
+from registry.queries.pool import get_state
 from registry.store.session import Database, unit_of_work
-from registry.store.tables import PolicyRow
+from registry.store.tables import CollateralState, PolicyRow
+from tests.integration import rows
 
 POOL = "ST3N5PYTXQD3C2EQBGEY10GAZVS566MPMSSW0EG69.liquidity-pool"
 OWNER = "ST2N8G52TMQ3TW37WX5MSP0J3348H9AAYG4H53AFB"
@@ -40,9 +42,9 @@ def _policy(number: int, **changes: Any) -> PolicyRow:
     return PolicyRow(**values)
 
 
-def _add(database: Database, *rows: PolicyRow) -> None:
+def _add(database: Database, *added: SQLModel) -> None:
     with unit_of_work(database) as session:
-        session.add_all(rows)
+        session.add_all(added)
 
 
 def _numbers(page: dict[str, Any]) -> list[int]:
@@ -179,55 +181,55 @@ def test_unknown_fields_are_refused(module_database: Database) -> None:
         get_by_id(module_database, {"policy_id": 1, "as_of": 3})
 
 
-def test_stats_sum_per_token_what_the_chain_confirmed(database: Database) -> None:
+# the pool
+
+
+def test_an_empty_pool_has_nothing_to_sell(database: Database) -> None:
+    state = get_state(database, {}, limits=OpenQuoteLimits())
+    assert (state["height"], state["parameters_id"]) == (None, 1)
+    for token in state["tokens"].values():
+        assert (token["assets_base_units"], token["free_base_units"], token["utilisation_ppm"]) == (0, 0, 0)
+        assert {tier["free_base_units"] for tier in token["tiers"].values()} == {0}
+
+
+def test_the_pool_tells_what_each_tier_can_still_sell_and_what_bounds_it(database: Database) -> None:
+    signed, unsigned = rows.active(1), rows.policy()
     _add(
         database,
-        _policy(1),
-        _policy(
-            2,
-            status_detailed=PolicyStatus.SETTLED,
-            status_on_chain=1,
-            premium_token=Token.SBTC,
-            premium_amount_base_units=50,
-            premium_fee_amount_base_units=2,
-            settlement_amount_base_units=30,
-            settlement_token=Token.SBTC,
-        ),
-        _policy(
-            3,
-            policy_id_on_chain=None,
-            status_on_chain=None,
-            status_detailed=PolicyStatus.PENDING_CREATION,
-            premium_token=None,
-            premium_amount_base_units=None,
-            premium_fee_amount_base_units=None,
-        ),
+        signed,
+        unsigned,
+        rows.book(assets=1_000_000, locked=200_000, unearned=500, since=7, until=9),
+        rows.capital(reserved_base_units=60_000, locked_base_units=200_000),
+        rows.block(burn_height=8),
     )
-    stats = get_platform_stats(database, {})
-    assert (stats["policies"], stats["active"]) == (3, 1)
-    assert stats["by_status"]["PendingCreation"] == 1
-    assert stats["by_status"]["Expired"] == 0
-    assert stats["by_token"] == {
-        "STX": {"policies": 1, "premium_base_units": 100, "fee_base_units": 1, "settled_base_units": 0},
-        "sBTC": {"policies": 1, "premium_base_units": 50, "fee_base_units": 2, "settled_base_units": 30},
+    _add(
+        database,
+        rows.reservation(signed.id, state=CollateralState.LOCKED, amount_base_units=200_000),
+        rows.reservation(unsigned.id, amount_base_units=60_000),
+    )
+    state = get_state(database, {}, limits=OpenQuoteLimits())
+    assert state["height"] == 8
+    stx = state["tokens"]["STX"]
+    tiers = stx.pop("tiers")
+    assert stx == {
+        "assets_base_units": 1_000_000,
+        "locked_base_units": 200_000,
+        "reserved_base_units": 60_000,
+        "free_base_units": 740_000,
+        "unearned_base_units": 500,
+        "earned_until_height": 9,
+        "as_of_height": 7,
+        "utilisation_ppm": 200_000,
     }
-
-
-@pytest.mark.parametrize(
-    ("condition", "index"),
-    [
-        (f"owner_principal = '{OWNER}' ORDER BY created_at, id LIMIT 3", "by_owner_principal"),
-        ("policy_id_on_chain = 7", "by_policy_id_on_chain"),
-        ("status_detailed = 'Active' AND expiration_height BETWEEN 1 AND 9", "by_status_detailed"),
-        (
-            "risk_tier = 'Balanced' AND status_detailed = 'Active' ORDER BY created_at, id LIMIT 3",
-            "by_tier_and_status",
-        ),
-    ],
-)
-def test_every_list_is_read_from_an_index(database: Database, condition: str, index: str) -> None:
-    with unit_of_work(database) as session:
-        session.execute(text("SET LOCAL enable_seqscan = off"))
-        session.execute(text("SET LOCAL enable_bitmapscan = off"))
-        plan = session.execute(text(f"EXPLAIN SELECT * FROM policies WHERE {condition}")).scalars().all()  # noqa: S608 - the conditions are written above
-    assert any(index in line for line in plan), plan
+    assert tiers["Balanced"] == {
+        "share_ppm": 350_000,
+        "usable_base_units": 280_000,
+        "locked_base_units": 200_000,
+        "reserved_base_units": 60_000,
+        "unsigned_base_units": 60_000,
+        "free_base_units": 20_000,
+        "bound": "tier",
+        "utilisation_ppm": 928_571,
+    }
+    assert (tiers["Aggressive"]["free_base_units"], tiers["Aggressive"]["bound"]) == (62_500, "open_quotes")
+    assert state["tokens"]["sBTC"]["assets_base_units"] == 0

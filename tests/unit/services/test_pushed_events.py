@@ -88,6 +88,30 @@ def test_a_txid_is_32_bytes(tx_id: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("event_index", -1),
+        ("event_index", "first"),
+        ("committed", False),
+        ("committed", "true"),
+        ("type", "stx_transfer_event"),
+    ],
+)
+def test_what_is_no_committed_print_is_refused_by_its_field(field: str, value: object) -> None:
+    event = pushed(RELEASED)["event"]
+    assert isinstance(event, dict)
+    assert refused({"event": {**event, field: value}}) == field
+
+
+def test_a_print_of_another_topic_is_refused() -> None:
+    assert refused(pushed(RELEASED, topic="log")) == "topic"
+
+
+def test_the_decoded_value_that_some_nodes_add_is_not_looked_at() -> None:
+    assert check(CONTRACTS, pushed(RELEASED, value={"whatever": 1})) == TX_ID
+
+
+@pytest.mark.parametrize(
     "message", [None, [], {}, {"event": {}}, {"event": {"txid": "0x"}}, {"event": None, "more": 1}]
 )
 def test_what_is_not_in_the_nodes_form_is_refused(message: object) -> None:

@@ -90,6 +90,7 @@ def test_every_ordered_task_has_its_name() -> None:
         "policies.list_expiring_between",
         "policies.list_active_by_tier",
         "policies.get_platform_stats",
+        "pool.get_state",
         "prices.fetch",
         "premiums.quote",
         "pool.check_capacity",
