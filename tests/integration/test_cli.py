@@ -4,30 +4,18 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from typer.testing import CliRunner
 
 from registry.domain.parameters import Parameters
+from tests.integration.commandline import name_database, run
 from tests.integration.conftest import make_database
-from workers.cli import BAD_USE, FAILED, app
-
-NOWHERE = "ST2N8G52TMQ3TW37WX5MSP0J3348H9AAYG4H53AFB"
+from workers.commands.frame import BAD_USE, FAILED
 
 
 @pytest.fixture
 def _new_database(postgres: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("REGISTRY_BROKER_URL", "redis://127.0.0.1:1/0")
-    monkeypatch.setenv("REGISTRY_STACKS_URL", "http://127.0.0.1:1")
-    for name, contract in (("REGISTRY", "policy-registry"), ("POOL", "liquidity-pool"), ("SBTC", "sbtc-token")):
-        monkeypatch.setenv(f"REGISTRY_{name}_CONTRACT", f"{NOWHERE}.{contract}")
     with make_database(postgres, "template0") as url:
-        monkeypatch.setenv("REGISTRY_DATABASE_URL", url)
+        name_database(monkeypatch, url)
         yield
-
-
-def run(*arguments: str) -> tuple[int, str, str]:
-    result = CliRunner().invoke(app, arguments)
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    return result.exit_code, result.stdout, result.stderr
 
 
 @pytest.mark.usefixtures("_new_database")

@@ -1,0 +1,1 @@
+"""The commands of `registry`, one file per noun. What a command needs is imported when it runs."""
