@@ -3,9 +3,10 @@
 import os
 import secrets
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Self
 
 from registry.domain.errors import RegistryError
 from workers.embedded.account import server_account, server_place
@@ -25,6 +26,10 @@ STOP_CLOCKS, STOP_WORKERS, STOP_DEVNET = 10, 20, 30
 WORKER_STOP_SECONDS = 5.0
 FLOWER_USER = "registry"
 
+# What was kept is read before anything is answered: a chain of months, a database whose machine has lost its power.
+REPLAY_SECONDS = 3600.0
+RECOVERY_SECONDS = 600.0
+
 
 class NoNode(RegistryError):
     """The devnet has nothing to run on."""
@@ -40,12 +45,39 @@ def inherited() -> dict[str, str]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """How a stack is reached: the ports on which it listens, and the passwords that it takes."""
+
+    postgres_port: int
+    valkey_port: int
+    devnet_port: int
+    flower_port: int
+    postgres_password: str = field(repr=False)
+    valkey_password: str = field(repr=False)
+    flower_password: str = field(repr=False)
+
+    @classmethod
+    def new(cls, hold: Callable[[], int]) -> Self:
+        """Make new passwords, for ports that `hold` finds."""
+        return cls(
+            postgres_port=hold(),
+            valkey_port=hold(),
+            devnet_port=hold(),
+            flower_port=hold(),
+            postgres_password=secrets.token_urlsafe(24),
+            valkey_password=secrets.token_urlsafe(24),
+            flower_password=secrets.token_urlsafe(18),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Foundations:
-    """What the workers stand on: both servers and the chain."""
+    """What the workers stand on: both servers and the chain, which lasts if it has a journal."""
 
     postgres: PostgresServer
     valkey: ValkeyServer
     devnet_port: int
+    journal: Path | None = None
 
     @property
     def devnet_url(self) -> str:
@@ -61,15 +93,24 @@ class Foundations:
             "REGISTRY_STACKS_URL": self.devnet_url,
         }
 
+    def devnet(self) -> Process:
+        """Describe the chain."""
+        options = () if self.journal is None else ("--journal", str(self.journal))
+        return devnet(port=self.devnet_port, options=options)
+
 
 def postgres_server(directory: Path, ports: HeldPorts, durability: Durability) -> PostgresServer:
     """Plan a PostgreSQL cluster with a port and a password of its own."""
+    return _postgres(directory, port=ports.hold(), password=secrets.token_urlsafe(24), durability=durability)
+
+
+def _postgres(directory: Path, *, port: int, password: str, durability: Durability) -> PostgresServer:
     account = server_account()
     return PostgresServer(
         binary=server_binary(POSTGRES, account),
         place=server_place(directory, account),
-        port=ports.hold(),
-        password=secrets.token_urlsafe(24),
+        port=port,
+        password=password,
         account=account,
         durability=durability,
     )
@@ -77,31 +118,48 @@ def postgres_server(directory: Path, ports: HeldPorts, durability: Durability) -
 
 def valkey_server(directory: Path, ports: HeldPorts, durability: Durability) -> ValkeyServer:
     """Plan a Valkey server with a port and a password of its own."""
+    return _valkey(directory, port=ports.hold(), password=secrets.token_urlsafe(24), durability=durability)
+
+
+def _valkey(directory: Path, *, port: int, password: str, durability: Durability) -> ValkeyServer:
     account = server_account()
     return ValkeyServer(
         binary=server_binary(VALKEY, account),
         place=server_place(directory, account),
-        port=ports.hold(),
-        password=secrets.token_urlsafe(24),
+        port=port,
+        password=password,
         account=account,
         durability=durability,
     )
 
 
-def start_foundations(supervisor: Supervisor, ports: HeldPorts, *, devnet_options: tuple[str, ...] = ()) -> Foundations:
-    """Start both servers, empty, and a chain at its beginning."""
-    foundations = Foundations(
-        postgres=postgres_server(supervisor.directory, ports, Durability.DURABLE),
-        valkey=valkey_server(supervisor.directory, ports, Durability.DURABLE),
-        devnet_port=ports.hold(),
-    )
+def plan_foundations(directory: Path, access: Access, *, journal: Path | None = None) -> Foundations:
+    """Plan what the workers stand on; what was acknowledged is there after a sudden end."""
+    durable = Durability.DURABLE
+    postgres = _postgres(directory, port=access.postgres_port, password=access.postgres_password, durability=durable)
+    valkey = _valkey(directory, port=access.valkey_port, password=access.valkey_password, durability=durable)
+    return Foundations(postgres=postgres, valkey=valkey, devnet_port=access.devnet_port, journal=journal)
+
+
+def start_empty(supervisor: Supervisor, foundations: Foundations) -> None:
+    """Start both servers, empty, and a chain at its beginning; what was there is gone."""
     foundations.valkey.prepare()
+    if foundations.journal is not None:
+        foundations.journal.unlink(missing_ok=True)
     with foundations.postgres.creation() as initdb:
-        supervisor.start(
-            initdb, foundations.valkey.process(), devnet(port=foundations.devnet_port, options=devnet_options)
-        )
+        supervisor.start(initdb, foundations.valkey.process(), foundations.devnet())
     supervisor.start(foundations.postgres.process())
-    return foundations
+
+
+def start_again(supervisor: Supervisor, foundations: Foundations) -> None:
+    """Start both servers and the chain with what they hold."""
+    foundations.valkey.configure()
+    foundations.postgres.unlock()
+    supervisor.start(
+        replace(foundations.postgres.process(), ready_seconds=RECOVERY_SECONDS),
+        replace(foundations.valkey.process(), ready_seconds=RECOVERY_SECONDS),
+        replace(foundations.devnet(), ready_seconds=REPLAY_SECONDS),
+    )
 
 
 def devnet(*, port: int, options: tuple[str, ...] = ()) -> Process:

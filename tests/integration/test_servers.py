@@ -1,9 +1,12 @@
 """The embedded servers: private, on loopback, under nobody when we are root, and gone without a trace."""
 
+import contextlib
 import os
 import shutil
 import socket
 import stat
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -12,9 +15,9 @@ import pytest
 import redis
 
 from workers.embedded import account, binaries
-from workers.embedded.account import server_account, server_place
+from workers.embedded.account import Account, server_account, server_place
 from workers.embedded.binaries import POSTGRES, VALKEY, BrokenBinary, NoBinary, Wheel, server_binary
-from workers.embedded.ports import HeldPorts
+from workers.embedded.ports import LASTING, HeldPorts
 from workers.embedded.servers import Durability
 from workers.embedded.supervisor import Supervisor
 from workers.local import postgres_server, valkey_server
@@ -63,6 +66,16 @@ def works_under(pid: int, directory: Path) -> bool:
         return Path(f"/proc/{pid}/cwd").readlink().is_relative_to(directory)
     except OSError:
         return False
+
+
+@contextlib.contextmanager
+def sleeper(account: Account | None) -> Iterator[int]:
+    """Run a process of an account that has nothing to do with any server."""
+    with subprocess.Popen(["/bin/sleep", "600"], user=account.uid if account else None) as process:
+        try:
+            yield process.pid
+        finally:
+            process.kill()
 
 
 def test_postgres_lets_its_password_in_and_no_other(postgres: str) -> None:
@@ -144,6 +157,51 @@ def test_a_new_run_finds_nothing_of_the_last(open_path: Path, ports: HeldPorts) 
         supervisor.start(second.process())
         with redis.Redis.from_url(second.url()) as client:
             assert client.dbsize() == 0
+
+
+def test_what_a_valkey_holds_is_there_after_a_restart(open_path: Path, ports: HeldPorts) -> None:
+    server = valkey_server(open_path, ports, Durability.DURABLE)
+    server.prepare()
+    for expected in (None, b"message"):
+        with Supervisor(open_path) as supervisor:
+            server.configure()
+            supervisor.start(server.process())
+            with redis.Redis.from_url(server.url()) as client:
+                assert client.get("a") == expected
+                client.set("a", "message")
+
+
+def test_a_lock_that_a_killed_postgres_left_is_taken_away_and_a_held_one_is_not(
+    open_path: Path, ports: HeldPorts
+) -> None:
+    server = postgres_server(open_path, ports, Durability.DISPOSABLE)
+    lock, was_there = server.data / "postmaster.pid", server.is_there
+    with Supervisor(open_path) as supervisor:
+        with server.creation() as initdb:
+            supervisor.start(initdb)
+        supervisor.start(server.process())
+        server.unlock()
+        held = lock.read_text()
+    assert (was_there, server.is_there) == (False, True)
+    assert not lock.exists()
+    # its number is another process's by now, and that one is the server's account's
+    with sleeper(server.account) as stranger:
+        lock.write_text(held.replace(held.partition("\n")[0], str(stranger), 1))
+        server.unlock()
+        with Supervisor(open_path) as supervisor:
+            supervisor.start(server.process())
+            psycopg2.connect(server.url()).close()
+
+
+def test_a_port_is_the_same_again_unless_somebody_has_it() -> None:
+    with HeldPorts() as ports:
+        first = ports.hold_lasting()
+        assert first in LASTING
+        assert ports.hold_lasting(first) not in {first, 0}
+    with HeldPorts() as ports:
+        assert ports.hold_lasting(first) == first
+    with socket.create_server(("127.0.0.1", first)), HeldPorts() as ports:
+        assert ports.hold_lasting(first) in set(LASTING) - {first}
 
 
 def test_a_held_port_is_given_to_nobody_who_asks_for_a_free_one(ports: HeldPorts) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import secrets
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -286,3 +287,39 @@ def test_nothing_secret_is_written_down(tmp_path: Path, mark: str) -> None:
             assert path.stat().st_mode & 0o777 == 0o600
             assert mark not in path.read_text()
     assert mark not in repr(process)
+
+
+def test_whoever_waits_long_is_told_for_whom(tmp_path: Path, mark: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "PATIENCE_SECONDS", 0.2)
+    told: list[tuple[str, float]] = []
+    gate = tmp_path / "gate"
+    gate.touch()
+
+    def patience(name: str, seconds: float) -> None:
+        told.append((name, seconds))
+        if len(told) == 3:
+            gate.unlink()
+        raise BrokenPipeError
+
+    with Supervisor(tmp_path / "run", patience=patience) as own:
+        slow = f"while [ -e {gate} ]; do sleep 0.05; done; echo ready; wait"
+        own.start(
+            shell("quick", "echo ready; exec sleep 600", mark=mark), shell("slow", slow + "; sleep 600", mark=mark)
+        )
+    assert [name for name, _ in told] == ["slow"] * len(told)
+    seconds = [waited for _, waited in told]
+    assert seconds == sorted(seconds)
+
+
+def test_a_process_that_ends_at_once_is_told_of_with_its_status(tmp_path: Path, mark: str) -> None:
+    with pytest.raises(StartFailed) as failure, Supervisor(tmp_path / "run") as own:
+        own.start(shell("ends", "exit 3", mark=mark))
+    assert failure.value.figures["status"] == 3
+
+
+def test_directories_that_are_made_on_the_way_are_nobody_elses(tmp_path: Path) -> None:
+    directory = tmp_path / "one/two/run"
+    with Supervisor(directory):
+        modes = {stat.S_IMODE(place.stat().st_mode) for place in (directory, *list(directory.parents)[:2])}
+    assert modes == {0o711 if os.geteuid() == 0 else 0o700}
+    assert stat.S_IMODE((directory / "logs").stat().st_mode) == 0o700

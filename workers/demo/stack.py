@@ -1,9 +1,9 @@
 """The whole stack on a devnet: started side by side where it can be, with contracts deployed and pools filled."""
 
 import json
-import secrets
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -17,15 +17,25 @@ from workers.embedded.account import private_directory, private_file
 from workers.embedded.ports import HeldPorts
 from workers.embedded.process import Process
 from workers.embedded.supervisor import Supervisor
-from workers.local import CHECKOUT, Foundations
+from workers.local import CHECKOUT, Access, Foundations
 from workers.queues import QUEUES, SIGNING
 
-BLOCK_MS = 1000
-SCHEDULE_SECONDS: Mapping[str, float] = MappingProxyType(
-    {"expiration_sweep": 1, "quote_expiry": 1, "follow": 1, "poll": 1, "advance": 1}
-)
 QUOTE_VALID_BLOCKS = 30
 SOFT_SHUTDOWN_SECONDS = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How fast a stack lives: a block, Stacks' and Bitcoin's, so often, and the schedule's intervals by name."""
+
+    block_seconds: int
+    schedule_seconds: Mapping[str, float]
+
+
+HURRIED = Pace(
+    block_seconds=1,
+    schedule_seconds=MappingProxyType({"expiration_sweep": 1, "quote_expiry": 1, "follow": 1, "poll": 1, "advance": 1}),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +46,7 @@ class Stack:
     cast: Cast
     flower_port: int
     flower_password: str = field(repr=False)
+    pace: Pace = HURRIED
 
     @property
     def flower_url(self) -> str:
@@ -62,44 +73,58 @@ class Stack:
             "REGISTRY_SBTC_CONTRACT": self.cast.contract("sbtc-token"),
             "REGISTRY_VENUE_URL": self.venue_url,
             "REGISTRY_PYTH_API_KEY": "devnet",
-            "REGISTRY_SCHEDULE_SECONDS": json.dumps(dict(SCHEDULE_SECONDS)),
+            "REGISTRY_SCHEDULE_SECONDS": json.dumps(dict(self.pace.schedule_seconds)),
             "REGISTRY_SOFT_SHUTDOWN_SECONDS": str(SOFT_SHUTDOWN_SECONDS),
         }
 
 
 def start(supervisor: Supervisor, ports: HeldPorts, *, owners: Sequence[Wallet], tell: Callable[[str], None]) -> Stack:
-    """Start everything, telling each phase; when this returns, blocks come by the clock and the schedule runs."""
-    tell("servers and devnet start")
-    foundations = local.start_foundations(supervisor, ports)
-    stack = Stack(
-        foundations=foundations,
-        cast=Cast(),
-        flower_port=ports.hold(),
-        flower_password=secrets.token_urlsafe(18),
+    """Start a new stack, to be thrown away: when this returns, blocks come by the clock and the schedule runs."""
+    stack = plan(supervisor.directory, Access.new(ports.hold), cast=Cast(), pace=HURRIED)
+    begin(supervisor, stack, owners=owners, tell=tell)
+    return stack
+
+
+def plan(directory: Path, access: Access, *, cast: Cast, pace: Pace, journal: Path | None = None) -> Stack:
+    """Say what a stack consists of; with a journal its chain lasts."""
+    return Stack(
+        foundations=local.plan_foundations(directory, access, journal=journal),
+        cast=cast,
+        flower_port=access.flower_port,
+        flower_password=access.flower_password,
+        pace=pace,
     )
+
+
+def begin(supervisor: Supervisor, stack: Stack, *, owners: Sequence[Wallet], tell: Callable[[str], None]) -> None:
+    """Start everything, empty, telling each phase."""
+    tell("servers and devnet start")
+    local.start_empty(supervisor, stack.foundations)
     tell("contracts are deployed, the pool is filled")
-    devnet, node = Devnet(stack.devnet_url), HttpNode(stack.devnet_url)
-    deploy(stack.cast, owners, devnet=devnet, node=node)
-    devnet.tick(block_ms=BLOCK_MS, burn_block_ms=BLOCK_MS)
+    with closing(Devnet(stack.devnet_url)) as devnet, closing(HttpNode(stack.devnet_url)) as node:
+        deploy(stack.cast, owners, devnet=devnet, node=node)
+    # Tasks need the tables, so the clock comes after them.
+    quotes = _command(
+        *("parameters", "set", f"quote_valid_blocks={QUOTE_VALID_BLOCKS}"),
+        *("--reason", f"a block comes every {stack.pace.block_seconds} s"),
+        environment=stack.environment(),
+    )
+    serve(supervisor, stack, quotes, tell=tell)
+
+
+def serve(supervisor: Supervisor, stack: Stack, *jobs: Process, tell: Callable[[str], None]) -> None:
+    """Start blocks, workers, beat and Flower on foundations that stand; `jobs` are done once there are tables."""
     tell("workers, beat and Flower start")
+    with closing(Devnet(stack.devnet_url)) as devnet:
+        period = stack.pace.block_seconds * 1000
+        devnet.tick(block_ms=period, burn_block_ms=period)
     environment = stack.environment()
     supervisor.start(
         _command("migrate", environment=environment),
         *_workers(supervisor.directory, stack),
         local.flower(port=stack.flower_port, password=stack.flower_password, environment=environment),
     )
-    # Tasks need the tables, so the clock comes after them.
-    supervisor.start(
-        _command(
-            *("parameters", "set", f"quote_valid_blocks={QUOTE_VALID_BLOCKS}"),
-            *("--reason", "a block comes every second"),
-            environment=environment,
-        ),
-        local.beat(environment=environment),
-    )
-    node.close()
-    devnet.close()
-    return stack
+    supervisor.start(*jobs, local.beat(environment=environment))
 
 
 def _workers(directory: Path, stack: Stack) -> list[Process]:
@@ -114,7 +139,13 @@ def _workers(directory: Path, stack: Stack) -> list[Process]:
 def _key_files(directory: Path, cast: Cast) -> dict[str, str]:
     place = private_directory(directory / "keys", None)
     keys = {"REGISTRY_BACKEND_KEY_FILE": cast.backend, "REGISTRY_QUOTE_KEY_FILE": cast.quote_signer}
-    return {name: str(private_file(place / wallet.name, wallet.key)) for name, wallet in keys.items()}
+    return {name: str(_key_file(place / wallet.name, wallet.key)) for name, wallet in keys.items()}
+
+
+def _key_file(path: Path, key: str) -> Path:
+    # one that is kept is never written again: whoever is killed meanwhile would have lost it
+    is_written = path.is_file() and path.read_text() == key
+    return path if is_written else private_file(path, key)
 
 
 def _command(*arguments: str, environment: Mapping[str, str]) -> Process:

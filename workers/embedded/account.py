@@ -65,6 +65,23 @@ def private_file(path: Path, text: str, account: Account | None = None) -> Path:
     return path
 
 
+def lasting_file(path: Path, text: str) -> Path:
+    """Write such a file in one step, to be whole or as it was before, whenever the machine stops."""
+    part = private_file(path.with_name(f"{path.name}.part"), text)
+    _sync(part)
+    part.replace(path)
+    _sync(path.parent)
+    return path
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def server_place(directory: Path, account: Account | None) -> Path:
     """Find where the data of servers goes: `directory`, or, if `account` cannot enter it, a place of root's.
 

@@ -97,6 +97,16 @@ def carriers(variable: str, processes: Mapping[int, Entry]) -> set[Identity]:
     return found
 
 
+def works_in(directory: Path) -> set[int]:
+    """The numbers of those whose working directory this is, as far as we may see."""
+    found: set[int] = set()
+    for pid in table():
+        with contextlib.suppress(OSError):
+            if (PROC / str(pid) / "cwd").readlink() == directory:
+                found.add(pid)
+    return found
+
+
 def send(identity: Identity, number: signal.Signals) -> None:
     """Signal this very process; nothing happens when it is gone."""
     if is_alive(identity):

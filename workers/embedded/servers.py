@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from workers.embedded import procfs
 from workers.embedded.account import Account, private_directory, private_file
 from workers.embedded.process import Process
 from workers.embedded.readiness import PostgresAnswers, ValkeyAnswers
@@ -45,6 +46,19 @@ class PostgresServer:
     def url(self, database: str = "postgres") -> str:
         """Where the superuser connects to a database."""
         return f"postgresql://{SUPERUSER}:{self.password}@127.0.0.1:{self.port}/{database}"
+
+    @property
+    def is_there(self) -> bool:
+        """Whether a cluster was made here."""
+        return (self.data / "PG_VERSION").is_file()
+
+    def unlock(self) -> None:
+        """Take away the lock that a killed server has left, unless somebody works here still.
+
+        A server would take whoever bears the number in it by now for another server, and refuse to start.
+        """
+        if not procfs.works_in(self.data.resolve()):
+            (self.data / "postmaster.pid").unlink(missing_ok=True)
 
     @contextlib.contextmanager
     def creation(self) -> Iterator[Process]:
@@ -127,7 +141,12 @@ class ValkeyServer:
         return f"redis://:{self.password}@127.0.0.1:{self.port}/{database}"
 
     def prepare(self) -> None:
-        """Empty its directory and write its configuration.
+        """Empty its directory and write its configuration."""
+        shutil.rmtree(self.data, ignore_errors=True)
+        self.configure()
+
+    def configure(self) -> None:
+        """Write its configuration and leave its data alone.
 
         The password stands in a file and never in argv, which everyone can read.
         """
@@ -145,7 +164,6 @@ class ValkeyServer:
             "daemonize no",
             'logfile ""',
         )
-        shutil.rmtree(self.data, ignore_errors=True)
         private_directory(self.data, self.account)
         private_file(self.data / "valkey.conf", "\n".join(lines) + "\n", self.account)
 

@@ -21,6 +21,7 @@ from workers.embedded.process import Process, Running, launch
 from workers.embedded.runfile import RUN_VARIABLE, Member, RunFile
 
 POLL_SECONDS = 0.05
+PATIENCE_SECONDS = 2.0
 STOP_SECONDS = 9.0
 WAVE_SECONDS = 0.5
 """What every later wave is left of STOP_SECONDS, however slow the earlier ones are."""
@@ -64,6 +65,9 @@ class Phase(StrEnum):
 Report = Callable[[str, Phase], None]
 """Told the process's name and what happens to it."""
 
+Patience = Callable[[str, float], None]
+"""Told the name of a process that is not ready yet and for how many seconds it has been starting, again and again."""
+
 
 class Supervisor:
     """Runs processes for as long as its `with` block lasts.
@@ -73,9 +77,10 @@ class Supervisor:
     block is left, all processes are stopped within ten seconds.
     """
 
-    def __init__(self, directory: Path, *, report: Report | None = None) -> None:
+    def __init__(self, directory: Path, *, report: Report | None = None, patience: Patience | None = None) -> None:
         self.directory = directory
         self._report: Report = report or (lambda _name, _phase: None)
+        self._patience: Patience = patience or (lambda _name, _seconds: None)
         self._run = RunFile(run=secrets.token_hex(8), boot=procfs.boot_id())
         self._running: list[Running] = []
         self._interrupts = Interrupts()
@@ -111,10 +116,14 @@ class Supervisor:
             StartFailed: one of them ended or took too long.
             ProcessDied: one that was ready before has died.
         """
-        begun = time.monotonic()
+        begun = told = time.monotonic()
         wave = [self._launch(process) for process in processes]
         while wave := [one for one in wave if not self._is_ready(one, since=begun)]:
             self._check(starting=wave)
+            if (now := time.monotonic()) - told > PATIENCE_SECONDS:
+                told = now
+                for one in wave:
+                    self._wait_for(one.process.name, seconds=now - begun)
             time.sleep(POLL_SECONDS)
 
     def check(self) -> None:
@@ -152,6 +161,10 @@ class Supervisor:
         # A display whose terminal is gone must not keep us from stopping.
         with contextlib.suppress(Exception):
             self._report(name, phase)
+
+    def _wait_for(self, name: str, *, seconds: float) -> None:
+        with contextlib.suppress(Exception):
+            self._patience(name, seconds)
 
     def _launch(self, process: Process) -> Running:
         """Start one process and write down who it is before anything can interrupt us."""
@@ -231,20 +244,26 @@ class Supervisor:
 def _failure(
     error: type[StartFailed | ProcessDied], one: Running, *, reason: str | None = None
 ) -> StartFailed | ProcessDied:
-    """Write down how a process failed, with what it said last."""
+    """Write down how a process failed, with what it said last; `status` is None for one that has not ended."""
+    status = None
     if reason is None:
         status = one.bury()
         reason = f"it ended with status {status}"
         if status is not None and status < 0:
             reason = f"it was killed by {signal.Signals(-status).name}"
-    return error(process=one.process.name, reason=reason, log=str(one.log), lines=one.last_lines())
+    figures = {"process": one.process.name, "status": status, "reason": reason, "log": str(one.log)}
+    return error(figures, lines=one.last_lines())
 
 
 def make_directory(directory: Path) -> None:
     """Make a supervisor's directory: as root, others may pass through it to what is theirs, and see nothing."""
-    (directory / "logs").mkdir(parents=True, exist_ok=True)
+    mode = DIRECTORY_MODE if os.geteuid() == 0 else 0o700
+    for missing in [one for one in reversed(directory.absolute().parents) if not one.exists()]:
+        missing.mkdir(mode=mode, exist_ok=True)
+    directory.mkdir(exist_ok=True)
+    directory.chmod(mode)
+    (directory / "logs").mkdir(exist_ok=True)
     (directory / "logs").chmod(0o700)
-    directory.chmod(DIRECTORY_MODE if os.geteuid() == 0 else 0o700)
 
 
 @contextlib.contextmanager
