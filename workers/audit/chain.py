@@ -1,51 +1,45 @@
-"""What the chain says, for the audit: read over HTTP by calls of its own, through the Clarity codec alone."""
+"""What the chain says, for the audit."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
-import requests
-
-from registry.domain.errors import Unavailable
 from registry.domain.units import Token
-from registry.stacks import clarity
-from registry.stacks.clarity import (
-    ContractPrincipal,
-    List,
-    NoneValue,
-    Ok,
-    Some,
-    StandardPrincipal,
-    StringAscii,
-    Tuple,
-    UInt,
-    Value,
-    parse_principal,
-)
+from registry.stacks.clarity import List, Some, StringAscii, Tuple, UInt, parse_principal
+from workers.audit.api import Api, ChainUnreadable, fields_of, items_of, text, uint
 
-ANSWER_SECONDS = 20.0
 IDS_A_READ = 50
-LOGS_A_PAGE = 100
 TRIES = 10
 SBTC_ASSET = "sbtc-token"
+SUCCESS = "success"
+
+Coins = Mapping[str, int]
+"""Base units by token."""
+
+NOTHING: Mapping[str, Coins] = MappingProxyType({})
 
 
-class ChainUnreadable(Unavailable):
-    """The chain did not answer a question of the audit."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A policy as the registry has it, whoever its counterparty is."""
 
-    code = "chain_unreadable"
-    sentence = "the chain could not be read: {question}: {reason}"
+    owner: str
+    counterparty: str
+    strike: int
+    amount: int
+    expiration: int
+    status: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Position:
-    """A policy of our pool: the registry's status of it, and what the pool keeps."""
+    """A policy as our pool has it."""
 
     owner: str
-    status: int
     token: str
     collateral: int
-    position_status: int
+    status: int
     payout: int
 
 
@@ -56,6 +50,20 @@ class Pool:
     assets: int
     locked: int
     unearned: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Purchase:
+    """One `policy-purchased`."""
+
+    on_chain: int
+    quote_id: str
+    buyer: str
+    token: str
+    premium: int
+    fee: int
+    collateral: int
+    tx_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,14 +79,53 @@ class Payout:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Chain:
-    """All of it. Positions and pools as of one block; `balances` and `booked` as of one newer moment."""
+class Release:
+    """One `collateral-released`."""
 
+    on_chain: int
+    tx_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deposit:
+    """What a provider deposited, or withdrew where it is negative."""
+
+    provider: str
+    token: str
+    amount: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """Whose coins move by our contracts alone: with what it began, what it has, what it paid for transactions.
+
+    `refused` are the transactions it sent that did nothing, `touched` those of them that left an event.
+    """
+
+    opening: Coins
+    balance: Coins
+    network_fees: int
+    refused: tuple[str, ...]
+    touched: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chain:
+    """All of it. Entries, positions and pools as of one block; the rest as of newer moments, when nothing moves."""
+
+    pool: str
+    treasury: str
+    entries: Mapping[int, Entry]
     positions: Mapping[int, Position]
     pools: Mapping[str, Pool]
-    balances: Mapping[str, int]
-    booked: Mapping[str, int]
+    balances: Coins
+    booked: Coins
+    purchases: tuple[Purchase, ...]
     payouts: tuple[Payout, ...]
+    releases: tuple[Release, ...]
+    deposits: tuple[Deposit, ...]
+    logged: frozenset[str]
+    accounts: Mapping[str, Account]
     nonces: Mapping[str, int]
 
 
@@ -93,102 +140,97 @@ class Addresses:
 
 
 class ChainReader:
-    """Asks a node and its API."""
+    """Reads everything that the audit needs to know."""
 
     def __init__(self, addresses: Addresses) -> None:
         self._at = addresses
-        self._session = requests.Session()
-        self._session.trust_env = False
-
-    def read(self, *, block: str, signers: Sequence[str]) -> Chain:
-        """Read what the contracts hold at one block, and what they and the signers have now."""
-        balances, booked = self._balances()
-        return Chain(
-            positions=self._positions(block),
-            pools={token.value: self._pool(token, tip=block) for token in Token},
-            balances=balances,
-            booked=booked,
-            payouts=tuple(self._payouts()),
-            nonces={signer: int(self._get(f"/v2/accounts/{signer}?proof=0")["nonce"]) for signer in signers},
-        )
+        self._api = Api(addresses.stacks_url)
 
     def close(self) -> None:
         """Give the sockets back."""
-        self._session.close()
+        self._api.close()
 
-    def _positions(self, tip: str) -> dict[int, Position]:
-        counter = _uint(self._call(self._at.registry, "get-policy-counter", tip=tip))
-        found: dict[int, Position] = {}
+    def read(self, *, block: str, signers: Sequence[str], openings: Mapping[str, Coins] = NOTHING) -> Chain:
+        """Read what the contracts hold at one block, and what they, the signers and some accounts have now."""
+        balances, booked = self._balances()
+        entries, positions = self._policies(block)
+        printed = [*self._api.logs(self._at.pool)]
+        return Chain(
+            pool=self._at.pool,
+            treasury=text(self._api.call(self._at.pool, "get-treasury")),
+            entries=entries,
+            positions=positions,
+            pools={token.value: self._pool(token, tip=block) for token in Token},
+            balances=balances,
+            booked=booked,
+            purchases=tuple(_purchase(event, tx_id) for tx_id, event in _named(printed, "policy-purchased")),
+            payouts=tuple(self._payout(event, tx_id) for tx_id, event in _named(printed, "policy-settled")),
+            releases=tuple(
+                Release(on_chain=uint(event["policy-id"]), tx_id=tx_id)
+                for tx_id, event in _named(printed, "collateral-released")
+            ),
+            deposits=(*_deposits(printed, "funds-deposited", sign=1), *_deposits(printed, "funds-withdrawn", sign=-1)),
+            logged=frozenset(tx_id for tx_id, _ in [*printed, *self._api.logs(self._at.registry)]),
+            accounts={principal: self._account(principal, coins) for principal, coins in openings.items()},
+            nonces={signer: int(self._api.account(signer)["nonce"]) for signer in signers},
+        )
+
+    def _policies(self, tip: str) -> tuple[dict[int, Entry], dict[int, Position]]:
+        counter = uint(self._api.call(self._at.registry, "get-policy-counter", tip=tip))
+        entries: dict[int, Entry] = {}
+        positions: dict[int, Position] = {}
         for first in range(1, counter + 1, IDS_A_READ):
             ids = range(first, min(first + IDS_A_READ, counter + 1))
             asked = List(UInt(each) for each in ids)
-            policies = self._call(self._at.registry, "get-policies", asked, tip=tip)
-            positions = self._call(self._at.pool, "get-positions", asked, tip=tip)
-            for each, policy, position in zip(ids, _items(policies), _items(positions), strict=True):
-                if isinstance(position, Some) and isinstance(policy, Some):
-                    found[each] = _position(_tuple(policy.value), _tuple(position.value))
-        return found
+            in_registry = items_of(self._api.call(self._at.registry, "get-policies", asked, tip=tip))
+            in_pool = items_of(self._api.call(self._at.pool, "get-positions", asked, tip=tip))
+            for each, policy, position in zip(ids, in_registry, in_pool, strict=True):
+                if isinstance(policy, Some):
+                    entries[each] = _entry(fields_of(policy.value))
+                if isinstance(position, Some):
+                    positions[each] = _position(fields_of(position.value))
+        return entries, positions
 
     def _pool(self, token: Token, *, tip: str | None = None) -> Pool:
-        answer = self._call(self._at.pool, "get-pool", StringAscii(token.value), tip=tip)
-        fields = _tuple(answer.value if isinstance(answer, Some) else answer)
-        return Pool(assets=_uint(fields["assets"]), locked=_uint(fields["locked"]), unearned=_uint(fields["unearned"]))
+        fields = fields_of(self._api.call(self._at.pool, "get-pool", StringAscii(token.value), tip=tip))
+        return Pool(assets=uint(fields["assets"]), locked=uint(fields["locked"]), unearned=uint(fields["unearned"]))
 
-    def _balances(self) -> tuple[dict[str, int], dict[str, int]]:
+    def _balances(self) -> tuple[Coins, Coins]:
         """Read the pool's coins and what it books as its own between two blocks, so that both belong together."""
         for _ in range(TRIES):
-            before = self._tip()
-            balances = {Token.STX.value: self._stx_balance(), Token.SBTC.value: self._sbtc_balance()}
+            before = self._api.tip()
+            balances = self._coins(self._at.pool)
             pools = {token.value: self._pool(token) for token in Token}
-            if self._tip() == before:
+            if self._api.tip() == before:
                 return balances, {token: pool.assets + pool.unearned for token, pool in pools.items()}
         raise ChainUnreadable(question="the pool's balances", reason="a block came each time in between")
 
-    def _tip(self) -> str:
-        return str(self._get("/extended/v2/blocks?limit=1")["results"][0]["index_block_hash"])
+    def _coins(self, principal: str) -> Coins:
+        sbtc = self._api.call(self._at.sbtc, "get-balance", parse_principal(principal))
+        return {Token.STX.value: int(self._api.account(principal)["balance"], 16), Token.SBTC.value: uint(sbtc)}
 
-    def _stx_balance(self) -> int:
-        return int(self._get(f"/v2/accounts/{self._at.pool}?proof=0")["balance"], 16)
+    def _account(self, principal: str, opening: Coins) -> Account:
+        sent = [each for each in self._api.transactions(principal) if each["sender"]["address"] == principal]
+        refused = [str(each["tx_id"]).removeprefix("0x") for each in sent if each["status"] != SUCCESS]
+        return Account(
+            opening=opening,
+            balance=self._coins(principal),
+            network_fees=sum(int(each["fee_rate"]) for each in sent),
+            refused=tuple(refused),
+            touched=tuple(tx_id for tx_id in refused if any(True for _ in self._api.events(tx_id))),
+        )
 
-    def _sbtc_balance(self) -> int:
-        answer = self._call(self._at.sbtc, "get-balance", parse_principal(self._at.pool))
-        return _uint(answer.value if isinstance(answer, Ok) else answer)
-
-    def _payouts(self) -> Iterator[Payout]:
-        for tx_id, event in self._settled_events():
-            owner, token, amount = _text(event["owner"]), _text(event["token"]), _uint(event["amount"])
-            yield Payout(
-                on_chain=_uint(event["policy-id"]),
-                owner=owner,
-                token=token,
-                amount=amount,
-                tx_id=tx_id.removeprefix("0x"),
-                received=self._moved(tx_id, owner=owner, token=token),
-            )
-
-    def _settled_events(self) -> Iterator[tuple[str, Tuple]]:
-        offset = 0
-        while True:
-            path = f"/extended/v2/smart-contracts/{self._at.pool}/logs?limit={LOGS_A_PAGE}&offset={offset}"
-            page = self._get(path)
-            for log in page["results"]:
-                event = clarity.from_hex(log["contract_log"]["value"]["hex"])
-                if isinstance(event, Tuple) and "event" in event and _text(event["event"]) == "policy-settled":
-                    yield str(log["tx_id"]), event
-            offset += LOGS_A_PAGE
-            if offset >= int(page["total"]):
-                return
-
-    def _moved(self, tx_id: str, *, owner: str, token: str) -> int:
-        """Sum what one transaction moved from the pool to an owner, by the chain's own record of its transfers."""
-        total, cursor = 0, ""
-        while True:
-            page = self._get(f"/extended/v3/transactions/{tx_id}/events?limit=100{cursor}")
-            total += sum(self._transferred(event, owner=owner, token=token) for event in page["results"])
-            following = page["cursor"]["next"]
-            if following is None:
-                return total
-            cursor = f"&cursor={following}"
+    def _payout(self, event: Tuple, tx_id: str) -> Payout:
+        owner, token = text(event["owner"]), text(event["token"])
+        return Payout(
+            on_chain=uint(event["policy-id"]),
+            owner=owner,
+            token=token,
+            amount=uint(event["amount"]),
+            tx_id=tx_id,
+            # by the chain's own record of its transfers
+            received=sum(self._transferred(each, owner=owner, token=token) for each in self._api.events(tx_id)),
+        )
 
     def _transferred(self, event: Mapping[str, Any], *, owner: str, token: str) -> int:
         asset = event.get("stx_asset" if token == Token.STX else "ft_asset")
@@ -198,60 +240,46 @@ class ChainReader:
             return 0
         return int(asset["amount"])
 
-    def _call(self, contract: str, function: str, *arguments: Value, tip: str | None = None) -> Value:
-        address, _, name = contract.partition(".")
-        path = f"/v2/contracts/call-read/{address}/{name}/{function}" + ("" if tip is None else f"?tip={tip}")
-        body = {"sender": address, "arguments": [f"0x{clarity.to_hex(value)}" for value in arguments]}
-        answer = self._ask("POST", path, body)
-        if not answer["okay"]:
-            raise ChainUnreadable(question=path, reason=str(answer.get("cause")))
-        return clarity.from_hex(answer["result"])
 
-    def _get(self, path: str) -> dict[str, Any]:
-        return self._ask("GET", path, None)
-
-    def _ask(self, method: str, path: str, body: Mapping[str, object] | None) -> dict[str, Any]:
-        try:
-            answer = self._session.request(method, self._at.stacks_url + path, json=body, timeout=ANSWER_SECONDS)
-            answer.raise_for_status()
-            fields: dict[str, Any] = answer.json()
-        except requests.RequestException as error:
-            raise ChainUnreadable(question=f"{method} {path}", reason=str(error)) from error
-        return fields
+def _named(printed: Sequence[tuple[str, Tuple]], name: str) -> Iterator[tuple[str, Tuple]]:
+    return ((tx_id, event) for tx_id, event in printed if text(event["event"]) == name)
 
 
-def _position(policy: Tuple, position: Tuple) -> Position:
-    return Position(
-        owner=_text(policy["owner"]),
-        status=_uint(policy["status"]),
-        token=_text(position["token"]),
-        collateral=_uint(position["collateral"]),
-        position_status=_uint(position["status"]),
-        payout=_uint(position["payout"]),
+def _purchase(event: Tuple, tx_id: str) -> Purchase:
+    return Purchase(
+        on_chain=uint(event["policy-id"]),
+        quote_id=text(event["quote-id"]),
+        buyer=text(event["buyer"]),
+        token=text(event["token"]),
+        premium=uint(event["premium"]),
+        fee=uint(event["fee"]),
+        collateral=uint(event["collateral"]),
+        tx_id=tx_id,
     )
 
 
-def _uint(value: Value) -> int:
-    if not isinstance(value, UInt):
-        raise ChainUnreadable(question="a uint", reason=f"it is {value}")
-    return value.value
+def _deposits(printed: Sequence[tuple[str, Tuple]], name: str, *, sign: int) -> Iterator[Deposit]:
+    for _, event in _named(printed, name):
+        amount = sign * uint(event["amount"])
+        yield Deposit(provider=text(event["provider"]), token=text(event["token"]), amount=amount)
 
 
-def _text(value: Value) -> str:
-    if isinstance(value, StringAscii):
-        return value.value
-    if isinstance(value, StandardPrincipal | ContractPrincipal):
-        return str(value)
-    raise ChainUnreadable(question="a text", reason=f"it is {value}")
+def _entry(policy: Tuple) -> Entry:
+    return Entry(
+        owner=text(policy["owner"]),
+        counterparty=text(policy["counterparty"]),
+        strike=uint(policy["protected-value"]),
+        amount=uint(policy["protected-amount"]),
+        expiration=uint(policy["expiration-height"]),
+        status=uint(policy["status"]),
+    )
 
 
-def _tuple(value: Value) -> Tuple:
-    if not isinstance(value, Tuple):
-        raise ChainUnreadable(question="a tuple", reason=f"it is {value}")
-    return value
-
-
-def _items(value: Value) -> Sequence[Value | NoneValue]:
-    if not isinstance(value, List):
-        raise ChainUnreadable(question="a list", reason=f"it is {value}")
-    return value.items
+def _position(position: Tuple) -> Position:
+    return Position(
+        owner=text(position["owner"]),
+        token=text(position["token"]),
+        collateral=uint(position["collateral"]),
+        status=uint(position["status"]),
+        payout=uint(position["payout"]),
+    )

@@ -7,6 +7,7 @@ from pathlib import Path
 from registry.domain.errors import RegistryError
 from registry.domain.units import BaseUnits, MicroStx, Principal, Sats, Token, TxId
 from registry.stacks.clarity import StringAscii, UInt, Value, parse_principal
+from registry.stacks.contracts import Contracts
 from registry.stacks.network import TESTNET
 from registry.stacks.node import Accepted, ChainStatus, StacksNode
 from registry.stacks.principals import ContractPrincipal
@@ -47,6 +48,16 @@ class Cast:
     def contract(self, name: str) -> Principal:
         """Where a contract of ours stands once it is deployed."""
         return Principal(f"{self.deployer.address}.{name}")
+
+    @property
+    def contracts(self) -> Contracts:
+        """All of them, as who speaks to them knows them."""
+        return Contracts(
+            registry=self.contract("policy-registry"),
+            pool=self.contract("liquidity-pool"),
+            sbtc=self.contract("sbtc-token"),
+            network=TESTNET,
+        )
 
 
 class Account:
@@ -92,6 +103,19 @@ def deploy(cast: Cast, owners: Sequence[Wallet], *, devnet: Devnet, node: Stacks
         for token, amount in POOL.items()
     ]
     _done(deposits, devnet=devnet, node=node)
+
+
+def openings(cast: Cast, owners: Sequence[Wallet]) -> dict[str, dict[str, int]]:
+    """What those had whose coins move by our contracts alone, before the first of them moved; the treasury nothing."""
+    nothing = {token.value: 0 for token in Token}
+    return {
+        cast.treasury.address: nothing,
+        cast.provider.address: {
+            Token.STX.value: POCKET_MONEY + POOL[Token.STX],
+            Token.SBTC.value: int(POOL[Token.SBTC]),
+        },
+        **{owner.address: {Token.STX.value: POCKET_MONEY, Token.SBTC.value: PURSE} for owner in owners},
+    }
 
 
 def _contract(source: Path) -> SmartContract:

@@ -42,9 +42,29 @@ class Devnet:
         """Make blocks by the clock from now on."""
         self._order("clock", {"block_ms": block_ms, "burn_block_ms": burn_block_ms})
 
+    def pause(self) -> None:
+        """Make no block by the clock until told to go on."""
+        self._order("pause", {})
+
+    def resume(self) -> None:
+        """Make blocks by the clock again."""
+        self._order("resume", {})
+
+    def reorganise(self, blocks: int) -> None:
+        """Take back the newest Stacks blocks; their transactions wait again."""
+        self._order("reorg", {"depth": blocks, "transactions": "keep"})
+
     def set_prices(self, prices: Mapping[str, str]) -> None:
         """Trade at these prices everywhere, e.g. {"BTC/USD": "41000"}."""
         self._order("prices", prices)
+
+    def take_down(self, *venues: str) -> None:
+        """Let these venues answer nothing but 503."""
+        self._order("venues", dict.fromkeys(venues, "down"))
+
+    def bring_up(self, *venues: str) -> None:
+        """Let these venues answer again."""
+        self._order("venues", dict.fromkeys(venues, "ok"))
 
     def close(self) -> None:
         """Give the sockets back."""
