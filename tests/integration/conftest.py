@@ -3,8 +3,10 @@
 import itertools
 import json
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
 
 import pytest
 from redis import Redis
@@ -19,6 +21,7 @@ from registry.store.session import Database, sqlalchemy_url
 from tests.conftest import enter_first_free
 from tests.integration.chain import ROOT, Chain
 from tests.integration.driver import Driver
+from tests.integration.lasting import Made, make
 from tests.integration.stack import ANSWER_SECONDS, Holder, Stack
 from workers.client import RegistryClient
 from workers.embedded.account import private_file
@@ -223,3 +226,12 @@ def holder(stack: Stack) -> Holder:
     stack.chain.burn()
     stack.chain.price("50000")
     return own
+
+
+@pytest.fixture(scope="session")
+def made() -> Iterator[Made]:
+    """A stack of `registry up` that was stopped with an Active policy in it, where the servers' account can enter."""
+    with tempfile.TemporaryDirectory(prefix="policy-registry-up-") as name:
+        place = Path(name)
+        place.chmod(0o711)
+        yield make(place / "made")

@@ -4,7 +4,6 @@ import os
 import shutil
 import stat
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ import requests
 from registry.domain.units import Principal
 from registry.stacks.http_node import HttpNode
 from tests.integration.chain import ROOT
-from tests.integration.lasting import Made, Up, kill_all, make, nonces, refused, services, starting, up
+from tests.integration.lasting import Made, Up, kill_all, nonces, refused, services, starting, up
 from tests.integration.stack import Holder, until
 from workers.demo.lasting import StillRunning
 from workers.demo.up import reset
@@ -27,18 +26,10 @@ from workers.local import inherited
 START_SECONDS = 60.0
 
 
-@pytest.fixture(scope="module")
-def place() -> Iterator[Path]:
-    """Where this file's stacks lie: the servers' account can enter it."""
-    with tempfile.TemporaryDirectory(prefix="policy-registry-up-") as name:
-        Path(name).chmod(0o711)
-        yield Path(name)
-
-
-@pytest.fixture(scope="module")
-def made(place: Path) -> Made:
-    """A stack that was stopped with an Active policy in it."""
-    return make(place / "made")
+@pytest.fixture
+def place(made: Made) -> Path:
+    """Where the stacks of these tests lie."""
+    return made.directory.parent
 
 
 @pytest.fixture
