@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from registry.domain.errors import RegistryError
 from registry.domain.units import BaseUnits, MicroStx, Principal, Sats, Token, TxId
@@ -15,11 +14,9 @@ from registry.stacks.signing import PrivateKey, sign
 from registry.stacks.wire import ContractCall, Payload, PostConditionMode, SmartContract, Transaction
 from workers.demo.devnet import Devnet
 from workers.demo.wallets import Wallet
-from workers.local import CHECKOUT
+from workers.deployment.duties import Duty, naming
+from workers.deployment.sources import CLARITY_VERSION, our_sources
 
-SOURCES = CHECKOUT / "contracts"
-NAMES = ("sip-010-trait", "sbtc-token", "policy-registry", "liquidity-pool")
-CLARITY_VERSION = 3
 FEE_PER_BYTE = 2
 
 POCKET_MONEY = MicroStx(100_000 * 10**6)
@@ -95,7 +92,7 @@ def deploy(cast: Cast, owners: Sequence[Wallet], *, devnet: Devnet, node: Stacks
         devnet.mint(wallet.address, POCKET_MONEY)
     devnet.mint(cast.provider.address, MicroStx(POCKET_MONEY + POOL[Token.STX]))
     deployer = Account(cast.deployer, node)
-    _done([deployer.send(name, _contract(SOURCES / f"{name}.clar")) for name in NAMES], devnet=devnet, node=node)
+    _done([_deploy(deployer, *source) for source in our_sources(cast.contracts).items()], devnet=devnet, node=node)
     _done([*_appoint(cast, deployer), *_mint(cast, owners, deployer)], devnet=devnet, node=node)
     provider = Account(cast.provider, node)
     deposits = [
@@ -118,16 +115,15 @@ def openings(cast: Cast, owners: Sequence[Wallet]) -> dict[str, dict[str, int]]:
     }
 
 
-def _contract(source: Path) -> SmartContract:
-    return SmartContract(name=source.stem, code=source.read_text(encoding="ascii"), clarity_version=CLARITY_VERSION)
+def _deploy(deployer: Account, name: str, code: str) -> TxId:
+    return deployer.send(name, SmartContract(name=name, code=code, clarity_version=CLARITY_VERSION))
 
 
 def _appoint(cast: Cast, deployer: Account) -> list[TxId]:
-    registry, pool = cast.contract("policy-registry"), cast.contract("liquidity-pool")
+    named = {Duty.BACKEND: cast.backend, Duty.QUOTE_SIGNER: cast.quote_signer, Duty.TREASURY: cast.treasury}
     return [
-        deployer.call(registry, "set-backend-principal", parse_principal(cast.backend.address)),
-        deployer.call(pool, "set-quote-signer", parse_principal(cast.quote_signer.address)),
-        deployer.call(pool, "set-treasury", parse_principal(cast.treasury.address)),
+        deployer.send(f"naming the {duty}", naming(cast.contracts, duty, wallet.address))
+        for duty, wallet in named.items()
     ]
 
 

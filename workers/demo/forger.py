@@ -8,9 +8,10 @@ from registry.stacks.clarity import StringAscii, UInt, Value, from_hex, parse_pr
 from registry.stacks.contract_errors import ContractError
 from registry.stacks.node import StacksNode
 from registry.stacks.wire import SmartContract
-from workers.demo.deployment import CLARITY_VERSION, Account, Cast
+from workers.demo.deployment import Account, Cast
 from workers.demo.probes import Probe, refused
 from workers.demo.wallets import Wallet
+from workers.deployment.sources import CLARITY_VERSION
 
 CONTRACT = "other-pool"
 CONTRACT_SOURCE = """\

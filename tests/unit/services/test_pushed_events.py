@@ -115,4 +115,4 @@ def test_the_decoded_value_that_some_nodes_add_is_not_looked_at() -> None:
     "message", [None, [], {}, {"event": {}}, {"event": {"txid": "0x"}}, {"event": None, "more": 1}]
 )
 def test_what_is_not_in_the_nodes_form_is_refused(message: object) -> None:
-    refused(message)
+    assert refused(message)

@@ -33,6 +33,7 @@ def version(product: Product, *number: int) -> ServerVersion:
 )
 def test_a_server_as_old_as_the_oldest_supported_or_newer_is_taken(served: ServerVersion) -> None:
     require_supported(served)
+    assert served.number >= OLDEST[served.product]
 
 
 @pytest.mark.parametrize(
