@@ -1,6 +1,7 @@
 /** What no node offers: blocks on demand, new STX, dropped transactions, reorganisations, prices. */
 import { validateStacksAddress } from '@stacks/transactions';
 import { TooDeep } from './chain.mjs';
+import { BadFault } from './faults.mjs';
 import { HttpError, json, parseJson } from './http.mjs';
 import { BadPrice, BadVenue } from './market.mjs';
 import { blockJson } from './shapes.mjs';
@@ -16,6 +17,7 @@ const DROPPED = [
 /** A full one takes some 100 ms, in which nothing else is answered. */
 const MOST_BLOCKS = 100;
 const MOST_BURN_BLOCKS = 10_000;
+const MOST_MINUTES = 100_000;
 
 /**
  * What changes something and comes to the same end when it is done again: by name. Blocks are not here, since each
@@ -29,6 +31,7 @@ export function ordersOf({ chain, clock, market }) {
     resume: () => clockJson(clock, 'resume'),
     mint: ({ recipient, amount }) => mint(chain, recipient, amount),
     drop: (order) => drop(chain, order),
+    age: ({ minutes }) => ({ dropped: chain.age(count('minutes', minutes, MOST_MINUTES)).map((txid) => `0x${txid}`) }),
     reorg: ({ depth, transactions = 'keep' }) => reorganise(chain, depth, transactions),
     prices: (prices) => market.setPrices(prices),
     candles: (closes) => market.setCloses(closes),
@@ -36,12 +39,17 @@ export function ordersOf({ chain, clock, market }) {
   };
 }
 
-export function addAdminApi(router, { chain, clock, market, journal }) {
+export function addAdminApi(router, { chain, clock, market, faults, observers, journal }) {
   const post = (path, order) => router.on('POST', `/devnet/${path}`, ({ body }) => obeyed(order, parseJson(body)));
   router.on('GET', '/devnet/health', () => json(200, { ready: true, ...tipJson(chain) }));
   router.on('GET', '/devnet/status', () => json(200, status({ chain, clock, market, journal })));
   post('mine', ({ blocks = 1 }) => mine(chain, count('blocks', blocks, MOST_BLOCKS)));
   post('burn', ({ blocks = 1 }) => minedJson([chain.mine(count('blocks', blocks, MOST_BURN_BLOCKS))]));
+  // what becomes of requests is no part of the chain: the journal is not told
+  post('faults', (figures) => faults.set(figures));
+  post('observers', (figures) => observers.set(figures));
+  router.on('GET', '/devnet/observers', () => json(200, observers.told()));
+  router.on('GET', '/devnet/faults', () => json(200, faults.told()));
   for (const [name, order] of Object.entries(ordersOf({ chain, clock, market }))) {
     post(name, (figures) => journaled(journal, { name, figures, answer: order(figures) }));
   }
@@ -56,7 +64,7 @@ function obeyed(order, figures) {
   try {
     return json(200, order(figures));
   } catch (error) {
-    const isRefusal = [TooDeep, CannotMint, BadPrice, BadVenue].some((type) => error instanceof type);
+    const isRefusal = [TooDeep, CannotMint, BadPrice, BadVenue, BadFault].some((type) => error instanceof type);
     throw isRefusal ? new HttpError(400, { error: error.message }) : error;
   }
 }

@@ -2,11 +2,10 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { admit } from './admission.mjs';
 import { runBlock } from './block.mjs';
+import { blockAfter } from './header.mjs';
 import { Ledger } from './ledger.mjs';
 import { Mempool } from './mempool.mjs';
 import { Transaction } from './transaction.mjs';
-
-const GENESIS_PARENT = { height: 0, hash: '00'.repeat(32), indexHash: '00'.repeat(32), tenureHeight: 0, time: 0 };
 
 /** What makes the hashes of a chain its own, so that nobody takes a new one for the one before; and when it began. */
 export function newBirth() {
@@ -31,6 +30,7 @@ export class Chain {
   #contracts = new Map();
   #balances = new Map();
   #fork = 0;
+  #watcher = { sealed: () => {}, reorganised: () => {} };
 
   /**
    * @param {{epoch: string, transactionsPerBlock: number, snapshots: number}} settings
@@ -43,6 +43,11 @@ export class Chain {
     this.#journal = journal;
     this.#seal([], { burnBlocks: 1, time: journal.birth.born });
     this.#balances = vm.stxBalances();
+  }
+
+  /** @param {{sealed: (block: object) => void, reorganised: (orphaned: object[]) => void}} watcher told of what follows */
+  watch(watcher) {
+    this.#watcher = watcher;
   }
 
   get epoch() {
@@ -140,6 +145,7 @@ export class Chain {
     });
     const block = this.#seal(outcomes, { burnBlocks, time });
     this.#journal.record({ block: markOf(block), time, ...(burnBlocks > 0 ? { burn: burnBlocks } : {}) });
+    this.#watcher.sealed(block);
     return block;
   }
 
@@ -170,6 +176,13 @@ export class Chain {
     return transaction !== undefined;
   }
 
+  /** What waits grows older; what a node keeps no longer is dropped. @returns the txids of those */
+  age(minutes) {
+    const old = this.mempool.older(minutes);
+    for (const transaction of old) this.mempool.drop(transaction, 'dropped_stale_garbage_collect');
+    return old.map(({ txid }) => txid);
+  }
+
   /**
    * Takes back the last `depth` blocks. Their transactions wait again, or are gone for good.
    * @param {'keep' | 'drop'} fate
@@ -191,6 +204,8 @@ export class Chain {
     this.#balances = this.#vm.stxBalances();
     this.#fork += 1;
     const transactions = orphaned.flatMap((block) => block.transactions);
+    // observers still see what happened in the blocks that are taken back
+    this.#watcher.reorganised(orphaned);
     for (const transaction of transactions) this.#unmine(transaction, fate);
     return { orphaned, transactions };
   }
@@ -214,7 +229,9 @@ export class Chain {
   }
 
   #seal(outcomes, { burnBlocks, time }) {
-    const block = this.#header(outcomes, { burnBlocks, time });
+    const { run } = this.#journal.birth;
+    const { burnHeight } = this.#vm;
+    const block = blockAfter(this.tip, outcomes, { run, fork: this.#fork, burnBlocks, burnHeight, time });
     outcomes.forEach(({ transaction, ...happened }, index) =>
       Object.assign(transaction, { block, index, ...happened }),
     );
@@ -230,29 +247,6 @@ export class Chain {
     const forgotten = this.#blocks.at(-1 - this.#settings.snapshots);
     if (forgotten !== undefined) forgotten.state = null;
     return block;
-  }
-
-  #header(outcomes, { burnBlocks, time }) {
-    const parent = this.tip ?? GENESIS_PARENT;
-    const height = parent.height + 1;
-    const { run } = this.#journal.birth;
-    const isNewTenure = burnBlocks > 0;
-    const burnHeight = this.#vm.burnHeight;
-    const hash = digest(run, this.#fork, height, parent.indexHash, time, burnHeight, ...outcomes.map(told));
-    return {
-      height,
-      hash,
-      indexHash: digest('index', hash, parent.indexHash),
-      parentHash: parent.hash,
-      parentIndexHash: parent.indexHash,
-      time,
-      tenureHeight: parent.tenureHeight + (isNewTenure ? 1 : 0),
-      burnHeight,
-      burnHash: isNewTenure ? digest('burn', run, this.#fork, burnHeight) : parent.burnHash,
-      burnTime: isNewTenure ? time : parent.burnTime,
-      transactions: outcomes.map(({ transaction }) => transaction),
-      state: null,
-    };
   }
 
   /**
@@ -279,15 +273,6 @@ export function markOf({ indexHash }) {
   return indexHash.slice(0, 12);
 }
 
-/** What a block's hash says of a transaction: that it is there, and all that came of it. */
-function told({ transaction: { txid }, status, result, events }) {
-  return [txid, status, result, JSON.stringify(events)].join();
-}
-
 function now() {
   return Math.floor(Date.now() / 1000);
-}
-
-function digest(...parts) {
-  return createHash('sha512-256').update(parts.join('|')).digest('hex');
 }

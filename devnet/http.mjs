@@ -1,4 +1,5 @@
-/** HTTP on the loopback interface: routes with `:names`, JSON answers, and errors that say so. */
+/** HTTP on the loopback interface: routes with `:names`, JSON answers, errors that say so, and faults on demand. */
+import { createHash } from 'node:crypto';
 import http from 'node:http';
 
 const MOST_BODY_BYTES = 4 * 1024 * 1024;
@@ -56,8 +57,11 @@ export class Router {
   }
 }
 
-/** @returns the server; it listens on 127.0.0.1 once `listen` was called on it */
-export function serve(router, log) {
+/**
+ * @param faults what strikes requests before they are answered, if anything
+ * @returns the server; it listens on 127.0.0.1 once `listen` was called on it
+ */
+export function serve(router, log, faults) {
   const server = http.createServer((request, response) => {
     const chunks = [];
     let size = 0;
@@ -66,18 +70,50 @@ export function serve(router, log) {
       if (size <= MOST_BODY_BYTES) chunks.push(chunk);
     });
     request.on('end', () => {
-      const answer = size > MOST_BODY_BYTES ? text(413, 'Body too large') : answered(router, request, chunks, log);
-      response.writeHead(answer.status, { 'content-type': answer.type });
-      response.end(answer.content);
+      const body = Buffer.concat(chunks);
+      const answer = () => (size > MOST_BODY_BYTES ? text(413, 'Body too large') : answered(router, request, body, log));
+      const { pathname } = new URL(request.url, 'http://localhost');
+      const struck = faults?.strike(request.method, pathname);
+      if (struck === undefined) send(response, answer());
+      else suffer(struck, { response, answer, body });
     });
   });
   server.keepAliveTimeout = KEEP_ALIVE_MS;
   return server;
 }
 
-function answered(router, { method, url, headers }, chunks, log) {
+function send(response, { status, type, content, headers = {} }) {
+  response.writeHead(status, { 'content-type': type, ...headers });
+  response.end(content);
+}
+
+/** What becomes of a request that a fault strikes. A connection is cut without a word, as a network does it. */
+function suffer(rule, { response, answer, body }) {
+  const cut = () => response.socket?.resetAndDestroy();
+  const told = {
+    delay: () => setTimeout(() => send(response, answer()), rule.ms).unref(),
+    timeout: () => setTimeout(cut, rule.ms).unref(),
+    reset: cut,
+    lose_answer: () => {
+      answer();
+      cut();
+    },
+    limit: () =>
+      send(response, {
+        ...json(429, { error: 'Too Many Requests', message: 'Rate limit exceeded', statusCode: 429 }),
+        headers: { 'retry-after': String(rule.retry_after) },
+      }),
+    error: () => send(response, json(rule.status, { error: http.STATUS_CODES[rule.status], statusCode: rule.status })),
+    garbage: () => send(response, text(400, 'upstream said something that nobody understands')),
+    html: () => send(response, { ...text(200, '<html><body>Just a moment…</body></html>'), type: 'text/html' }),
+    not_stored: () => send(response, json(200, createHash('sha512-256').update(body).digest('hex'))),
+  };
+  told[rule.fault]();
+}
+
+function answered(router, { method, url, headers }, body, log) {
   try {
-    const answer = router.answer(method, url, headers, Buffer.concat(chunks));
+    const answer = router.answer(method, url, headers, body);
     log.debug('answered', { method, url, status: answer.status });
     return answer;
   } catch (error) {

@@ -2,12 +2,15 @@
 import { addAdminApi, ordersOf } from './admin_api.mjs';
 import { Chain, newBirth } from './chain.mjs';
 import { BlockClock } from './clock.mjs';
+import { Faults } from './faults.mjs';
 import { addHiroApi } from './hiro_api.mjs';
 import { Router, serve } from './http.mjs';
 import { BadJournal, Journal, NoJournal } from './journal.mjs';
+import { LaggingView } from './lagging.mjs';
 import { Log } from './log.mjs';
 import { Market } from './market.mjs';
 import { addNodeApi } from './node_api.mjs';
+import { Observers } from './observers.mjs';
 import { BadOption, readOptions } from './options.mjs';
 import { replay } from './replay.mjs';
 import { addBinance } from './venues/binance.mjs';
@@ -25,14 +28,22 @@ async function main() {
   const log = new Log(options.logLevel);
   const journal = journalOf(options);
   const chain = new Chain(await Vm.boot(options.epoch, log, journal.birth.born), options, journal);
-  const devnet = { chain, clock: new BlockClock(chain, options, log), market: new Market(), journal };
-  const server = serve(routes(devnet, options.api), log);
+  const devnet = {
+    chain,
+    clock: new BlockClock(chain, options, log),
+    market: new Market(),
+    faults: new Faults(),
+    observers: new Observers(log),
+    journal,
+  };
+  const server = serve(routes(devnet, options.api), log, devnet.faults);
   endWhenTold(() => {
     devnet.clock.stop();
     server.close(() => process.exit(0));
     server.closeAllConnections();
   }, options);
   await replay(journal, { chain, orders: ordersOf(devnet), log });
+  chain.watch(devnet.observers);
   devnet.clock.start();
   server.listen(options.port, '127.0.0.1', () => {
     const { port } = server.address();
@@ -53,8 +64,8 @@ function journalOf(options) {
 
 function routes(devnet, api) {
   const router = new Router();
-  addNodeApi(router, devnet.chain);
-  addHiroApi(router, devnet.chain, api);
+  addNodeApi(router, devnet.chain, devnet.faults);
+  addHiroApi(router, new LaggingView(devnet.chain, devnet.faults), api);
   addAdminApi(router, devnet);
   for (const addVenue of [addBinance, addBitstamp, addCoinbase, addKraken, addPyth]) addVenue(router, devnet.market);
   return router;

@@ -1,5 +1,8 @@
 /** The transactions that wait to be mined. */
 
+/** So long a node keeps one. */
+const KEPT_MINUTES = 2560;
+
 export class Mempool {
   #byTxid = new Map();
 
@@ -13,6 +16,7 @@ export class Mempool {
 
   add(transaction) {
     transaction.status = 'pending';
+    transaction.age = 0;
     this.#byTxid.set(transaction.txid, transaction);
   }
 
@@ -21,6 +25,13 @@ export class Mempool {
     this.#byTxid.delete(transaction.txid);
     transaction.status = status;
     transaction.replacedBy = replacedBy;
+  }
+
+  /** The same, for reading, with these waiting in it too. */
+  with(transactions) {
+    const both = new Mempool();
+    both.#byTxid = new Map([...this.#byTxid, ...transactions.map((transaction) => [transaction.txid, transaction])]);
+    return both;
   }
 
   /** Those that ended up in a block. */
@@ -44,6 +55,12 @@ export class Mempool {
     return [...this.#byTxid.values()]
       .filter(({ sender, sponsor }) => sender === principal || sponsor?.address === principal)
       .sort((a, b) => b.receivedAt - a.receivedAt || (a.txid < b.txid ? 1 : -1));
+  }
+
+  /** Adds to the age of all; those that are too old now. */
+  older(minutes) {
+    for (const transaction of this.#byTxid.values()) transaction.age += minutes;
+    return [...this.#byTxid.values()].filter(({ age }) => age >= KEPT_MINUTES);
   }
 
   /** Those whose nonce has been used by others. */

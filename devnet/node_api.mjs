@@ -13,9 +13,10 @@ const FEE_LEVELS = [1, 2, 5];
 const PEER_VERSION = 402653196;
 const BITCOIN_REGTEST = 3669344250;
 
-export function addNodeApi(router, chain) {
+/** @param faults says whether the node is to call itself unsynced */
+export function addNodeApi(router, chain, faults) {
   router.on('POST', '/v2/transactions', (request) => broadcast(chain, request));
-  router.on('GET', '/v2/info', () => json(200, info(chain)));
+  router.on('GET', '/v2/info', () => json(200, { ...info(chain), is_fully_synced: !faults.unsynced }));
   router.on('GET', '/v2/accounts/:principal', ({ params }) => json(200, account(chain, params.principal)));
   router.on('GET', '/v2/fees/transfer', () => json(200, MICRO_STX_PER_BYTE));
   router.on('POST', '/v2/fees/transaction', ({ body }) => feeEstimate(chain, parseJson(body)));
@@ -75,7 +76,6 @@ function info({ tip, burnAhead }) {
     unanchored_seq: null,
     tenure_height: tip.tenureHeight,
     exit_at_block_height: null,
-    is_fully_synced: true,
     node_public_key: null,
     node_public_key_hash: null,
     last_pox_anchor: null,

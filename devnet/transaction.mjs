@@ -31,6 +31,8 @@ export class Transaction {
   replacedBy = null;
   receivedAt = null;
   receivedHeight = null;
+  /** Minutes that it was made to wait, beside real ones. */
+  age = 0;
 
   /** @throws Undecodable */
   constructor(raw) {

@@ -1,6 +1,7 @@
-"""What a devnet lets its operator do and no node does: coins out of nothing, blocks on demand, prices."""
+"""What a devnet lets its operator do and no node does: coins out of nothing, blocks on demand, prices, faults."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import requests
 
@@ -50,9 +51,35 @@ class Devnet:
         """Make blocks by the clock again."""
         self._order("resume", {})
 
-    def reorganise(self, blocks: int) -> None:
-        """Take back the newest Stacks blocks; their transactions wait again."""
-        self._order("reorg", {"depth": blocks, "transactions": "keep"})
+    def reorganise(self, blocks: int, *, transactions: str = "keep") -> None:
+        """Take back the newest Stacks blocks; their transactions wait again, or with "drop" are gone."""
+        self._order("reorg", {"depth": blocks, "transactions": transactions})
+
+    def drop(self, tx_id: str, *, status: str = "dropped_stale_garbage_collect") -> None:
+        """Let a transaction that waits be gone, for one of the API's reasons."""
+        self._order("drop", {"txid": tx_id, "status": status})
+
+    def age(self, minutes: int) -> None:
+        """Let what waits grow older; what a node keeps no longer is dropped."""
+        self._order("age", {"minutes": minutes})
+
+    def set_faults(self, *rules: Mapping[str, object], seed: int = 1, lag: int = 0, unsynced: bool = False) -> None:
+        """Let requests suffer by these rules and no others; devnet/README.md lists what a rule says."""
+        told = {"seed": seed, "rules": [dict(rule) for rule in rules], "lag": lag, "unsynced": unsynced}
+        self._order("faults", told)
+
+    def clear_faults(self) -> None:
+        """Let every request be answered."""
+        self._order("faults", {})
+
+    def faults(self) -> list[dict[str, Any]]:
+        """Tell which rules there are and how often each has struck."""
+        rules: list[dict[str, Any]] = self._ask("faults")["rules"]
+        return rules
+
+    def observe(self, *observers: Mapping[str, object]) -> None:
+        """Post each new block to these and no others; devnet/README.md lists what an observer says."""
+        self._order("observers", {"observers": [dict(observer) for observer in observers]})
 
     def set_prices(self, prices: Mapping[str, str]) -> None:
         """Trade at these prices everywhere, e.g. {"BTC/USD": "41000"}."""
@@ -71,9 +98,17 @@ class Devnet:
         self._session.close()
 
     def _order(self, order: str, values: Mapping[str, object]) -> None:
+        self._send("POST", order, json=dict(values))
+
+    def _ask(self, question: str) -> dict[str, Any]:
+        told: dict[str, Any] = self._send("GET", question).json()
+        return told
+
+    def _send(self, method: str, order: str, *, json: Mapping[str, object] | None = None) -> requests.Response:
         try:
-            answer = self._session.post(f"{self._url}/devnet/{order}", json=dict(values), timeout=ANSWER_SECONDS)
+            answer = self._session.request(method, f"{self._url}/devnet/{order}", json=json, timeout=ANSWER_SECONDS)
         except requests.RequestException as error:
             raise DevnetRefused(order=order, reason=type(error).__name__) from error
         if not answer.ok:
             raise DevnetRefused(order=order, reason=answer.text[:200])
+        return answer
