@@ -3,11 +3,13 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from registry.domain.height import Depths
 from registry.domain.transaction import ExpirationPath
+from registry.fault_points import NUMBERED
+from registry.outside.bucket import LEAST_PER_MINUTE
 
 MAINNET_CHAIN_ID = 0x00000001
 TESTNET_CHAIN_ID = 0x80000000
@@ -26,6 +28,9 @@ class Settings(BaseSettings):
     stacks_connect_seconds: float = Field(default=3.0, gt=0)
     stacks_silence_seconds: float = Field(default=10.0, gt=0)
     stacks_answer_seconds: float = Field(default=20.0, gt=0)
+    stacks_requests_per_minute: int | None = Field(default=None, ge=LEAST_PER_MINUTE)
+    outage_failures: int = Field(default=5, ge=1)
+    outage_pause_seconds: float = Field(default=10.0, gt=0)
 
     network: Literal["testnet", "mainnet"] = "testnet"
     registry_contract: str
@@ -38,12 +43,17 @@ class Settings(BaseSettings):
     confirmed_depth: int = Field(default=2, ge=1)
     final_depth: int = Field(default=6, ge=1)
     nonce_window: int = Field(default=20, ge=1, le=25)
-    transaction_fee_micro_stx: int = Field(default=10_000, ge=200)
+    fee_floor_micro_stx: int = Field(default=10_000, ge=200)
+    fee_ceiling_micro_stx: int = Field(default=1_000_000, ge=10_000)
+    bump_after_blocks: int = Field(default=3, ge=1)
+    bump_after_minutes: float = Field(default=30, ge=0)
+    reoffer_minutes: float = Field(default=60, gt=0, le=1_200)
     open_quotes_per_owner: int = Field(default=3, ge=1)
     open_quotes_share_of_tier_ppm: int = Field(default=250_000, ge=0, le=1_000_000)
     expiration_path: ExpirationPath = ExpirationPath.ONE_STEP
     expiration_batch: int = Field(default=100, ge=1, le=200)
     lease_seconds: int = Field(default=30, ge=1)
+    max_deliveries: int = Field(default=5, ge=1)
 
     venues: Annotated[tuple[str, ...], NoDecode] = ("coinbase", "kraken", "bitstamp", "binance", "pyth")
     venue_url: str | None = None
@@ -59,12 +69,39 @@ class Settings(BaseSettings):
 
     schedule_seconds: dict[str, float] = Field(default_factory=dict)
 
+    api_port: int = Field(default=8180, ge=0, le=65_535)
+    push_secret_file: Path | None = None
+    push_days: int = Field(default=7, ge=1)
+
     log_json: bool | None = None
+
+    fault_point: str | None = Field(default=None, pattern=NUMBERED)
+    fault_directory: Path | None = None
 
     @field_validator("venues", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
-        return tuple(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value
+        return _listed(value) if isinstance(value, str) else value
+
+    @field_validator("stacks_url")
+    @classmethod
+    def _names_nodes(cls, value: str) -> str:
+        urls = _listed(value)
+        if not urls or len(set(urls)) < len(urls) or not all(url.startswith(("http://", "https://")) for url in urls):
+            raise ValueError("it is not a list of different http:// or https:// addresses")
+        return value
+
+    @property
+    def stacks_urls(self) -> tuple[str, ...]:
+        """Every node that is named, the preferred one first."""
+        return _listed(self.stacks_url)
+
+    @field_validator("final_depth")
+    @classmethod
+    def _as_deep_as_confirmed(cls, value: int, info: ValidationInfo) -> int:
+        if value < info.data.get("confirmed_depth", value):
+            raise ValueError("it is under confirmed_depth: an id would be named before its purchase counts")
+        return value
 
     @property
     def depths(self) -> Depths:
@@ -75,3 +112,7 @@ class Settings(BaseSettings):
     def chain_id(self) -> int:
         """The chain id that belongs to the network."""
         return MAINNET_CHAIN_ID if self.network == "mainnet" else TESTNET_CHAIN_ID
+
+
+def _listed(value: str) -> tuple[str, ...]:
+    return tuple(each.strip() for each in value.split(",") if each.strip())

@@ -4,11 +4,14 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
 from registry.domain.errors import DatabaseUnavailable
+from registry.fault_points import is_watched, reached
+
+_WRITES = text("SELECT pg_current_xact_id_if_assigned() IS NOT NULL")
 
 
 def sqlalchemy_url(url: str) -> str:
@@ -53,11 +56,22 @@ def unit_of_work(database: Database) -> Iterator[Session]:
     Raises:
         DatabaseUnavailable: Postgres cannot be reached, broke off, or chose this transaction to end a deadlock.
     """
+    writes = False
     try:
         with Session(database.engine, expire_on_commit=False) as session, session.begin():
             yield session
+            if is_watched() and (writes := _writes(session)):
+                reached("commit.before")
     except (OperationalError, InterfaceError) as error:
         raise DatabaseUnavailable(reason=_first_line(error)) from error
+    if writes:
+        reached("commit.after")
+
+
+def _writes(session: Session) -> bool:
+    """Whether there is anything to commit: the end of what only reads is no fault point."""
+    session.flush()
+    return bool(session.execute(_WRITES).scalar_one())
 
 
 def _first_line(error: OperationalError | InterfaceError) -> str:
