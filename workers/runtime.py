@@ -1,26 +1,44 @@
 """What a worker process holds: database, node, contracts, feed, and the keys if it signs."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import cache, cached_property
 from pathlib import Path
+from socket import gethostname
 from stat import S_IRWXG, S_IRWXO
+from urllib.parse import urlsplit
 
 from registry.domain.capacity import OpenQuoteLimits
 from registry.domain.errors import Alarm
+from registry.domain.fees import Fees
 from registry.domain.height import ChainHeight
+from registry.domain.lease import Lease
+from registry.domain.nonce import Patience
 from registry.domain.units import MicroStx, Ppm, Principal
 from registry.market.catalogue import feed
 from registry.market.feed import Feed
 from registry.market.http import Bounds, Http
+from registry.outside.breaker import Breaker, Pauses
+from registry.outside.bucket import Rate
+from registry.outside.shared_bucket import bucket_at
 from registry.services import blocks
-from registry.services.broadcast import Signer
 from registry.settings import Settings
 from registry.stacks.contracts import Contracts
+from registry.stacks.endpoint import Endpoint
 from registry.stacks.http_node import HttpNode
 from registry.stacks.network import MAINNET, TESTNET
+from registry.stacks.nodes import Nodes
+from registry.stacks.signer import Signer
 from registry.stacks.signing import PrivateKey
 from registry.stacks.transport import Limits
+from registry.store.clock import DatabaseClock
 from registry.store.session import Database
+
+LONGEST_OF_FIRST = 30
+"""The longest pause for somebody who fails, in first ones: five minutes of ten seconds."""
+
+CALLS_A_BLOCK = 4
+"""What following asks about a block with something of ours in it, and about the chain as a whole."""
 
 
 class UnusableKey(Alarm):
@@ -43,15 +61,45 @@ class Runtime:
         return Database(self.settings.database_url.get_secret_value())
 
     @cached_property
-    def node(self) -> HttpNode:
-        """The Stacks node and its API."""
+    def clock(self) -> DatabaseClock:
+        """The clock that all processes share."""
+        return DatabaseClock(self.database)
+
+    @cached_property
+    def node(self) -> Nodes:
+        """The Stacks node and its API, or several of them. The key is the first one's: no other is told it."""
+        first, *others = self.settings.stacks_urls
         key = self.settings.stacks_api_key
+        return Nodes(
+            [
+                self._endpoint(first, api_key=key.get_secret_value() if key else None),
+                *(self._endpoint(url, api_key=None) for url in others),
+            ]
+        )
+
+    def _endpoint(self, url: str, *, api_key: str | None) -> Endpoint:
         limits = Limits(
             connect_seconds=self.settings.stacks_connect_seconds,
             silence_seconds=self.settings.stacks_silence_seconds,
             answer_seconds=self.settings.stacks_answer_seconds,
         )
-        return HttpNode(self.settings.stacks_url, api_key=key.get_secret_value() if key else None, limits=limits)
+        per_minute = self.settings.stacks_requests_per_minute
+        broker = self.settings.broker_url.get_secret_value()
+        bucket = None if per_minute is None else bucket_at(broker, api=url, rate=Rate(per_minute=per_minute))
+        return Endpoint(
+            name=urlsplit(url).netloc.rpartition("@")[2],
+            node=HttpNode(url, api_key=api_key, limits=limits, bucket=bucket),
+            breaker=Breaker(self._pauses),
+        )
+
+    @property
+    def _pauses(self) -> Pauses:
+        """When others are left alone."""
+        return Pauses(
+            failures=self.settings.outage_failures,
+            first_seconds=self.settings.outage_pause_seconds,
+            longest_seconds=LONGEST_OF_FIRST * self.settings.outage_pause_seconds,
+        )
 
     @cached_property
     def contracts(self) -> Contracts:
@@ -74,9 +122,10 @@ class Runtime:
         )
         return feed(
             self.settings.venues,
-            http=Http(bounds=bounds),
+            http=Http(bounds=bounds, pauses=self._pauses, clock=self.clock.now_or_ours),
             venue_url=self.settings.venue_url,
             pyth_api_key=key.get_secret_value() if key else None,
+            clock=self.clock.now_or_ours,
         )
 
     @cached_property
@@ -89,10 +138,26 @@ class Runtime:
         """The key that moves money; only a process that serves `signing` has it."""
         return Signer(
             key=read_key(self.settings.backend_key_file),
-            fee=MicroStx(self.settings.transaction_fee_micro_stx),
+            fees=Fees(
+                floor=MicroStx(self.settings.fee_floor_micro_stx),
+                ceiling=MicroStx(self.settings.fee_ceiling_micro_stx),
+            ),
             window=self.settings.nonce_window,
             expiration_path=self.settings.expiration_path,
         )
+
+    @property
+    def patience(self) -> Patience:
+        """How long what was sent may wait before more is paid for it, and before it is offered again."""
+        return Patience(
+            bump_after_blocks=self.settings.bump_after_blocks,
+            bump_after=timedelta(minutes=self.settings.bump_after_minutes),
+            reoffer_after=timedelta(minutes=self.settings.reoffer_minutes),
+        )
+
+    def lease(self, owner: str) -> Lease:
+        """What this process asks for when it takes a policy, under the name of its task."""
+        return Lease(owner=f"{gethostname()}/{owner}", length=timedelta(seconds=self.settings.lease_seconds))
 
     @property
     def limits(self) -> OpenQuoteLimits:
@@ -101,6 +166,17 @@ class Runtime:
             per_owner=self.settings.open_quotes_per_owner,
             tier_ppm=Ppm(self.settings.open_quotes_share_of_tier_ppm),
         )
+
+    def blocks_at_once(self, most: int) -> int:
+        """How many blocks one task may read: as many as a full bucket lets it, with what is asked about each."""
+        per_minute = self.settings.stacks_requests_per_minute
+        if per_minute is None:
+            return most
+        return min(most, Rate(per_minute=per_minute).at_once // CALLS_A_BLOCK)
+
+    def now(self) -> datetime:
+        """What time it is, by the database's clock, in UTC."""
+        return self.clock.now()
 
     def height(self) -> ChainHeight | None:
         """The height of the newest block that was applied; None before the first."""

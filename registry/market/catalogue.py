@@ -15,6 +15,12 @@ from registry.market.venue import CandleVenue, Venue
 
 NAMES = ("coinbase", "kraken", "bitstamp", "binance", "pyth")
 
+ANSWERS_A_PRICE = 2
+"""Whole answers that a venue has time for: one that trades in another coin asks for that coin's price too."""
+
+ANSWERS_A_HISTORY = 5
+"""Whole answers that all venues together have time for."""
+
 
 def feed(
     names: Sequence[str] = NAMES,
@@ -42,8 +48,8 @@ def feed(
         venues=[venues[name] for name in names],
         candle_venues=[exchanges[name] for name in names if name in exchanges],
         clock=clock,
-        price_seconds=2 * http.bounds.total_seconds,
-        history_seconds=5 * http.bounds.total_seconds,
+        price_seconds=ANSWERS_A_PRICE * http.bounds.total_seconds,
+        history_seconds=ANSWERS_A_HISTORY * http.bounds.total_seconds,
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import date, datetime
 from time import monotonic
@@ -60,7 +61,9 @@ class Feed:
         """Ask every venue that lists the pair and is not switched off, side by side."""
         listed = [venue for venue in self.venues if pair in venue.pairs]
         with ThreadPoolExecutor(max_workers=min(MOST_THREADS, len(listed) or 1)) as threads:
-            answers = list(threads.map(lambda venue: self._ask(venue, pair, off), listed))
+            # a thread knows nothing of its starter's context: of the task that fault points are named by
+            asked = [threads.submit(copy_context().run, self._ask, venue, pair, off) for venue in listed]
+            answers = [each.result() for each in asked]
         return Quotes(
             pair=pair,
             observations=tuple(each for each in answers if isinstance(each, Observation)),

@@ -1,6 +1,8 @@
 """HTTP to price venues: bounded in time and size, every failure a `VenueError`."""
 
 import json
+import re
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,11 +15,16 @@ from urllib3.exceptions import HTTPError, ReadTimeoutError
 from urllib3.response import BaseHTTPResponse
 
 from registry.bounded_http import bounded_session, ends_at, is_over
+from registry.fault_points import reached
 from registry.market.answer import Answer
 from registry.market.venue import VenueError
+from registry.outside.breaker import USUAL, Breaker, Pauses
 
 USER_AGENT = "policy-registry/0.1"
 _CHUNK = 64 * 1024
+_TOO_MANY = 429
+_CLIENT_ERRORS = range(400, 500)
+_SECONDS = re.compile(r"[0-9]{1,6}")
 
 
 def utc_now() -> datetime:
@@ -39,12 +46,23 @@ DEFAULT_BOUNDS = Bounds()
 
 
 class Http:
-    """One connection pool for all venues; safe to share between threads, made anew in each process."""
+    """One connection pool for all venues; safe to share between threads, made anew in each process.
 
-    def __init__(self, *, bounds: Bounds = DEFAULT_BOUNDS, clock: Callable[[], datetime] = utc_now) -> None:
-        """`clock` stamps each answer with the time at which it was complete."""
+    A venue that fails again and again, or asks for a pause, is left alone for a while.
+    """
+
+    def __init__(
+        self,
+        *,
+        bounds: Bounds = DEFAULT_BOUNDS,
+        pauses: Pauses = USUAL,
+        clock: Callable[[], datetime] = utc_now,
+        counter: Callable[[], float] = monotonic,
+    ) -> None:
+        """`clock` stamps each answer with the time at which it was complete; `counter` counts a pause's seconds."""
         self.bounds = bounds
         self._clock = clock
+        self._breakers: defaultdict[str, Breaker] = defaultdict(lambda: Breaker(pauses, clock=counter))
         self._session = bounded_session()
         # uncompressed, so that the bound on a body is one on memory
         self._session.headers.update({"User-Agent": USER_AGENT, "Accept-Encoding": "identity"})
@@ -62,15 +80,31 @@ class Http:
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """The JSON of a 200 answer, or a `VenueError` that holds no address and no header."""
-        ends = monotonic() + self.bounds.total_seconds
         if is_over():
             raise VenueError(venue=venue, reason="there was no time left to ask it")
+        breaker = self._breakers[venue]
+        shut = breaker.refuses()
+        if shut is not None:
+            raise VenueError(venue=venue, reason=f"it is left alone for {shut.seconds:.0f} s more: {shut.because}")
+        reached("call.before")
+        try:
+            value = _decode(venue, self._ask(venue, url, params=params, headers=headers))
+        except VenueError as error:
+            _judge(breaker, error)
+            raise
+        breaker.succeeded()
+        reached("call.after")
+        return Answer(venue=venue, value=value, fetched_at=self._clock())
+
+    def _ask(
+        self, venue: str, url: str, *, params: Mapping[str, str] | None, headers: Mapping[str, str] | None
+    ) -> bytes:
+        ends = monotonic() + self.bounds.total_seconds
         try:
             with ends_at(ends):
-                body = self._body(venue, url, params=params, headers=headers)
+                return self._body(venue, url, params=params, headers=headers)
         except (requests.RequestException, HTTPError) as error:
             raise VenueError(venue=venue, reason=self._reason(error, overdue=monotonic() >= ends)) from error
-        return Answer(venue=venue, value=_decode(venue, body), fetched_at=self._clock())
 
     def _reason(self, error: Exception, *, overdue: bool) -> str:
         if overdue:
@@ -100,7 +134,7 @@ class Http:
             allow_redirects=False,
         ) as response:
             if response.status_code != requests.codes.ok:
-                raise VenueError(venue=venue, reason=_status(response), status=response.status_code)
+                raise _refusal(venue, response)
             return self._read(venue, response.raw)
 
     def _read(self, venue: str, raw: BaseHTTPResponse) -> bytes:
@@ -113,10 +147,21 @@ class Http:
         return bytes(body)
 
 
-def _status(response: requests.Response) -> str:
-    wait = response.headers.get("Retry-After", "")
-    later = f", retry after {wait} s" if wait.isdecimal() else ""
-    return f"HTTP {response.status_code}{later}"
+def _refusal(venue: str, response: requests.Response) -> VenueError:
+    """What any other status is told as; `retry_after` in seconds, where the venue names a time."""
+    status, wait = response.status_code, response.headers.get("Retry-After", "")
+    named = int(wait) if _SECONDS.fullmatch(wait) else None
+    later = "" if named is None else f", retry after {named} s"
+    return VenueError(venue=venue, reason=f"HTTP {status}{later}", status=status, retry_after=named)
+
+
+def _judge(breaker: Breaker, error: VenueError) -> None:
+    """A refusal that is an answer is none of its failures."""
+    status, wait = error.figures.get("status"), error.figures.get("retry_after")
+    if status in _CLIENT_ERRORS and status != _TOO_MANY:
+        breaker.succeeded()
+    else:
+        breaker.failed(str(error.figures["reason"]), wait=wait if isinstance(wait, int) else None)
 
 
 def _decode(venue: str, body: bytes) -> object:

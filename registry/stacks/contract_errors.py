@@ -67,6 +67,11 @@ _MEANINGS: Mapping[ContractError, str] = MappingProxyType(
 )
 
 
+def name_of(code: int | None) -> str | None:
+    """The error's name; None where the contracts have none for it."""
+    return ContractError(code).name if code in list(ContractError) else None
+
+
 def meaning_of(code: int | None) -> str:
     """Say why a call was refused; None is a runtime error, which names no reason."""
     if code is None:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from registry.domain.units import BlockHash, BurnHeight, MicroStx, Nonce, Principal, StacksHeight, TxId
+from registry.outside.bucket import Bucket, Cost
 from registry.stacks import clarity
 from registry.stacks.answers import Answer, Fields
 from registry.stacks.broadcast import verdict
@@ -44,10 +45,11 @@ class HttpNode:
         *,
         api_key: str | None = None,
         limits: Limits | None = None,
+        bucket: Bucket | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`clock` counts seconds, and says when an old API is tried again for what it lacked."""
-        self._http = Transport(base_url, api_key=api_key, limits=limits or Limits())
+        """Each call takes from `bucket`; `clock` counts seconds until an old API is tried again for what it lacked."""
+        self._http = Transport(base_url, api_key=api_key, limits=limits or Limits(), bucket=bucket)
         self._hiro = Hiro(self._http, clock=clock)
 
     def close(self) -> None:
@@ -120,6 +122,15 @@ class HttpNode:
         answer = self._http.get(f"/v2/contracts/interface/{_as_path(contract_id)}")
         return answer.status != _NOT_FOUND and answer.ok().fields().has("functions")
 
+    def contract_source(self, contract_id: Principal, /) -> str | None:
+        """Read the code that stands at a contract's id; None if there is no contract."""
+        answer = self._http.get(f"/v2/contracts/source/{_as_path(contract_id)}", params={"proof": 0})
+        if answer.status != _NOT_FOUND:
+            return answer.ok().fields().text("source")
+        if self.contract_exists(contract_id):
+            raise NodeUnavailable(endpoint=answer.endpoint, reason="it knows the contract and does not tell its source")
+        return None
+
     def call_read(
         self,
         contract_id: Principal,
@@ -131,9 +142,8 @@ class HttpNode:
     ) -> Value:
         """Call a function that only reads, at `tip` or at the newest; raise TipGone or CallReadFailed."""
         asked = {"sender": sender, "arguments": [f"0x{clarity.encode(value).hex()}" for value in arguments]}
-        answer = self._post_json(
-            f"/v2/contracts/call-read/{_as_path(contract_id)}/{function}", asked, params={"tip": tip}
-        )
+        path = f"/v2/contracts/call-read/{_as_path(contract_id)}/{function}"
+        answer = self._post_json(path, asked, cost=Cost.CALL_READ, params={"tip": tip})
         if answer.status == _NOT_FOUND and tip is not None:
             raise TipGone(endpoint=answer.endpoint, reason=answer.excerpt, tip=tip, status=answer.status)
         failed = {"contract_id": contract_id, "function": function}
@@ -149,13 +159,13 @@ class HttpNode:
 
     def broadcast(self, raw: bytes, /) -> Accepted | Rejected:
         """Send a signed transaction; the same bytes again are accepted again."""
-        answer = self._http.post("/v2/transactions", raw, content_type="application/octet-stream")
+        answer = self._http.post("/v2/transactions", raw, content_type="application/octet-stream", cost=Cost.SUBMISSION)
         return verdict(answer, raw)
 
     def fee_estimate(self, payload: bytes, /, *, estimated_len: int) -> tuple[MicroStx, MicroStx, MicroStx] | None:
         """Estimate whole fees, low, middle and high; None if the node has nothing to go by."""
         asked = {"transaction_payload": payload.hex(), "estimated_len": estimated_len}
-        answer = self._post_json("/v2/fees/transaction", asked)
+        answer = self._post_json("/v2/fees/transaction", asked, cost=Cost.READ)
         if answer.status == _BAD_REQUEST and answer.fields().values.get("reason") == "NoEstimateAvailable":
             return None
         rows = answer.ok().fields().rows("estimations")
@@ -171,10 +181,10 @@ class HttpNode:
         return MicroStx(bare.number("rate"))
 
     def _post_json(
-        self, path: str, asked: Mapping[str, object], *, params: Mapping[str, str | None] | None = None
+        self, path: str, asked: Mapping[str, object], *, cost: Cost, params: Mapping[str, str | None] | None = None
     ) -> Answer:
         body = json.dumps(asked).encode()
-        return self._http.post(path, body, content_type="application/json", params=params)
+        return self._http.post(path, body, content_type="application/json", cost=cost, params=params)
 
 
 def _as_path(contract_id: Principal) -> str:

@@ -32,6 +32,18 @@ class NodeUnavailable(Unavailable):
         return bool(self.figures["maybe_sent"])
 
 
+class NotAsked(NodeUnavailable):
+    """The call was not made: our share of the minute is used up, or the node fails and is left alone for a while."""
+
+    code = "node_not_asked"
+    sentence = "{endpoint} was not asked: {reason}"
+    remedy = "try again in {retry_after} s"
+
+    def __init__(self, figures: Mapping[str, object] | None = None, /, **more: object) -> None:
+        """Take `endpoint`, `reason` and `retry_after`, in seconds; nothing was sent."""
+        super().__init__({"maybe_sent": False, **(figures or {}), **more})
+
+
 class TipGone(NodeUnavailable):
     """The block that was to be read at is not known, or not any more: read at a newer one."""
 
@@ -227,51 +239,43 @@ class StacksNode(Protocol):
 
     def tip(self) -> Block:
         """Read the newest canonical block."""
-        ...
 
     def block(self, ref: BlockHash | StacksHeight, /) -> Block | None:
         """Read a canonical block; None if there is none, or no longer. v1 finds by hash only what was read before."""
-        ...
 
     def blocks(self, *, limit: int = 30, offset: int = 0) -> tuple[Block, ...]:
         """List canonical blocks, newest first, at most 30."""
-        ...
 
     def transaction(self, txid: TxId, /) -> SeenTransaction | None:
         """Look up one transaction; None is unknown, never seen, or dropped: its nonce decides which."""
-        ...
 
     def principal_transactions(
         self, principal: Principal, /, *, limit: int = 50, cursor: str | None = None
     ) -> TransactionPage:
         """List what a principal sent or was touched by, mined, newest first, at most 50."""
-        ...
 
     def logs(
         self, contract_id: Principal, /, *, limit: int = 100, cursor: str | None = None, offset: int = 0
     ) -> LogPage:
         """List a contract's logs, newest first, at most 100, or as many as the API gives at once."""
-        ...
 
     def oldest_log(self, contract_id: Principal, /) -> ContractLog | None:
         """Find a contract's first log; None if it has none."""
-        ...
 
     def account(self, principal: Principal, /) -> Account:
         """Read balance and nonce; an account never seen has zeros."""
-        ...
 
     def nonces(self, principal: Principal, /) -> PrincipalNonces:
         """Read what the API makes of a principal's nonces."""
-        ...
 
     def info(self) -> NodeInfo:
         """Ask the node about itself."""
-        ...
 
     def contract_exists(self, contract_id: Principal, /) -> bool:
         """Tell whether a contract is deployed at the tip."""
-        ...
+
+    def contract_source(self, contract_id: Principal, /) -> str | None:
+        """Read the code that stands at a contract's id; None if there is no contract."""
 
     def call_read(
         self,
@@ -283,16 +287,12 @@ class StacksNode(Protocol):
         tip: BlockHash | None = None,
     ) -> Value:
         """Call a function that only reads, at `tip` or at the newest; raise TipGone or CallReadFailed."""
-        ...
 
     def broadcast(self, raw: bytes, /) -> Accepted | Rejected:
         """Send a signed transaction; the same bytes again are accepted again."""
-        ...
 
     def fee_estimate(self, payload: bytes, /, *, estimated_len: int) -> tuple[MicroStx, MicroStx, MicroStx] | None:
         """Estimate whole fees, low, middle and high; None if the node has nothing to go by."""
-        ...
 
     def fee_rate(self) -> MicroStx:
         """Read the least fee per byte."""
-        ...

@@ -1,5 +1,6 @@
 """HTTP to one node, in which nothing waits for ever and nothing grows without bound."""
 
+import math
 import re
 import time
 from collections.abc import Mapping
@@ -9,8 +10,10 @@ import requests
 import urllib3
 
 from registry.bounded_http import bounded_session, ends_at
+from registry.fault_points import reached
+from registry.outside.bucket import Bucket, Cost
 from registry.stacks.answers import Answer
-from registry.stacks.node import NodeUnavailable
+from registry.stacks.node import NodeUnavailable, NotAsked
 
 _CHUNK = 64 * 1024
 _SECONDS = re.compile(r"[0-9]{1,6}")
@@ -29,9 +32,10 @@ class Limits:
 class Transport:
     """A session with one node. One per process: its sockets do not survive a fork."""
 
-    def __init__(self, base_url: str, *, api_key: str | None, limits: Limits) -> None:
+    def __init__(self, base_url: str, *, api_key: str | None, limits: Limits, bucket: Bucket | None = None) -> None:
         self._base_url = base_url.rstrip("/")
         self._limits = limits
+        self._bucket = bucket
         self._session = bounded_session()
         # The node is whom the settings name: no proxy and no .netrc of the machine comes between.
         self._session.trust_env = False
@@ -42,7 +46,7 @@ class Transport:
 
     def get(self, path: str, *, params: Mapping[str, str | int | None] | None = None) -> Answer:
         """Ask; parameters that are None are left out."""
-        return self._send("GET", path, params=params)
+        return self._send("GET", path, cost=Cost.READ, params=params)
 
     def post(
         self,
@@ -50,10 +54,11 @@ class Transport:
         body: bytes,
         *,
         content_type: str,
+        cost: Cost,
         params: Mapping[str, str | int | None] | None = None,
     ) -> Answer:
         """Send a body; parameters that are None are left out."""
-        return self._send("POST", path, body=body, content_type=content_type, params=params)
+        return self._send("POST", path, cost=cost, body=body, content_type=content_type, params=params)
 
     def close(self) -> None:
         """Give the sockets back."""
@@ -64,11 +69,14 @@ class Transport:
         method: str,
         path: str,
         *,
+        cost: Cost,
         params: Mapping[str, str | int | None] | None,
         body: bytes | None = None,
         content_type: str | None = None,
     ) -> Answer:
         endpoint = f"{method} {path}"
+        self._take(cost, endpoint=endpoint)
+        reached("call.before")
         deadline = time.monotonic() + self._limits.answer_seconds
         try:
             with (
@@ -84,7 +92,7 @@ class Transport:
                     stream=True,
                 ) as response,
             ):
-                return Answer(
+                answer = Answer(
                     endpoint=endpoint,
                     status=response.status_code,
                     body=self._read_body(response, endpoint=endpoint),
@@ -95,6 +103,15 @@ class Transport:
             raise NodeUnavailable(
                 endpoint=endpoint, reason=overdue or _reason(error), maybe_sent=not _never_connected(error)
             ) from error
+        reached("call.after")
+        return answer
+
+    def _take(self, cost: Cost, *, endpoint: str) -> None:
+        """Keep to our share of the minute: a worker never waits for it."""
+        seconds = self._bucket.take(cost) if self._bucket else 0.0
+        if seconds > 0:
+            reason = "our share of calls in this minute is used up"
+            raise NotAsked(endpoint=endpoint, reason=reason, retry_after=math.ceil(seconds))
 
     def _read_body(self, response: requests.Response, *, endpoint: str) -> bytes:
         body = bytearray()

@@ -1,7 +1,6 @@
 """An operator's order to deploy, checked against settings and chain before anything is signed."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -16,11 +15,10 @@ from registry.stacks.errors import DecodeError
 from registry.stacks.node import StacksNode
 from registry.stacks.principals import ContractPrincipal
 from registry.stacks.signing import PrivateKey
-from registry.stacks.transport import Limits, Transport
 from workers.deployment.duties import Duty
-from workers.deployment.plan import Plan, ReadSource, make_plan
+from workers.deployment.plan import Plan, make_plan
 from workers.deployment.sender import Fees, Patience, Sender
-from workers.deployment.sources import SBTC, deployed_source, deployer_of, has_own_sbtc
+from workers.deployment.sources import SBTC, deployer_of, has_own_sbtc
 from workers.runtime import UnusableKey, read_key
 
 
@@ -93,8 +91,7 @@ def prepare(
     patience.tell("the chain is asked what stands there")
     check_network(node, settings)
     sender.settle_down()
-    with source_reader(settings, node) as read_source:
-        plan = make_plan(contracts, duties, node=node, read_source=read_source)
+    plan = make_plan(contracts, duties, node=node, read_source=node.contract_source)
     fees = sender.fees(plan.missing)
     check_fees(sender, fees, most_stx=order.most_stx)
     return Prepared(plan=plan, sender=sender, fees=fees)
@@ -160,17 +157,6 @@ def read_key_file(path: Path | None) -> PrivateKey:
 def address_of(path: Path, contracts: Contracts) -> Principal:
     """The address of a key file, on the network of our contracts."""
     return Principal(read_key_file(path).address(contracts.network))
-
-
-@contextmanager
-def source_reader(settings: Settings, node: StacksNode) -> Iterator[ReadSource]:
-    """Open a reader of the sources that stand on the chain."""
-    key = settings.stacks_api_key
-    http = Transport(settings.stacks_url, api_key=key.get_secret_value() if key else None, limits=Limits())
-    try:
-        yield lambda contract_id: deployed_source(http, node, contract_id)
-    finally:
-        http.close()
 
 
 def _principal(name: str, *, duty: Duty, contracts: Contracts) -> Principal:

@@ -6,8 +6,6 @@ from pathlib import Path
 from registry.domain.errors import RegistryError
 from registry.domain.units import Principal
 from registry.stacks.contracts import Contracts
-from registry.stacks.node import NodeUnavailable, StacksNode
-from registry.stacks.transport import Transport
 
 PLACE = Path(__file__).resolve().parents[2] / "contracts"
 """Beside the packages, in a checkout as in an installed wheel."""
@@ -17,7 +15,6 @@ TRAIT, SBTC, REGISTRY, POOL = "sip-010-trait", "sbtc-token", "policy-registry", 
 
 _MENTION = ".sbtc-token "
 """How the pool names sBTC, once: as a contract of its own deployer."""
-_OK, _NOT_FOUND = 200, 404
 
 
 class SourcesMissing(RegistryError):
@@ -48,18 +45,6 @@ def our_sources(contracts: Contracts) -> dict[str, str]:
 def fingerprint(code: str) -> str:
     """The SHA-256 of a source, in hex."""
     return sha256(code.encode()).hexdigest()
-
-
-def deployed_source(http: Transport, node: StacksNode, contract_id: Principal) -> str | None:
-    """The code that stands at a contract's id, None if there is no contract; NodeUnavailable if that cannot be told."""
-    answer = http.get(f"/v2/contracts/source/{contract_id.replace('.', '/', 1)}", params={"proof": 0})
-    if answer.status == _OK:
-        return answer.fields().text("source")
-    if answer.status != _NOT_FOUND:
-        answer.refuse()
-    if node.contract_exists(contract_id):
-        raise NodeUnavailable(endpoint=answer.endpoint, reason="it knows the contract and does not tell its source")
-    return None
 
 
 def _pool_for(sbtc: Principal) -> str:

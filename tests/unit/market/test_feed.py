@@ -12,6 +12,7 @@ from registry.domain.errors import BadRequest
 from registry.domain.parameters import Parameters
 from registry.domain.prices import Pair, PriceUnavailable
 from registry.domain.units import Ppm
+from registry.fault_points import doing, watched_by
 from registry.market.catalogue import NAMES, feed
 from registry.market.feed import Feed
 from registry.market.http import Http
@@ -223,3 +224,10 @@ def test_a_venue_without_the_pair_is_not_asked_for_its_history(asked: Feed, serv
     with pytest.raises(ClosesUnavailable, match="heard from none"):
         asked.history(Pair.STX_USD, count=31, today=TODAY, tolerance=TOLERANCE)
     assert all("bitstamp" not in each.path for each in server.requests)
+
+
+def test_every_call_of_a_venue_is_named_after_the_task_that_wants_the_price(asked: Feed) -> None:
+    points: list[str] = []
+    with watched_by(points.append), doing("prices.fetch"):
+        asked.price(Pair.BTC_USD, parameters=DEFAULTS)
+    assert sorted(points) == 6 * ["prices.fetch::call.after"] + 6 * ["prices.fetch::call.before"]

@@ -1,13 +1,17 @@
 """HTTP to venues: what is slow, large or broken ends as a typed error, in bounded time."""
 
+import contextlib
 import gzip
 import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
 
-from registry.market.http import Http
+from registry.fault_points import doing, watched_by
+from registry.market.http import Bounds, Http
 from registry.market.venue import VenueError
 from tests.unit.market.recorded import NOON
 from tests.unit.market.venue_server import Reply, Route, VenueServer, text
@@ -112,7 +116,7 @@ def test_a_body_of_exactly_the_bound_is_read(http: Http, server: VenueServer) ->
         b"[" * 100_000,
         b'{"a": ' + b"9" * 5_000 + b"}",
         b'{"a": 1e99999999999999999999}',
-        gzip.compress(b"{}"),
+        gzip.compress(b"{}", mtime=0),
     ],
 )
 def test_what_is_not_json_is_an_error(http: Http, server: VenueServer, body: bytes) -> None:
@@ -134,3 +138,88 @@ def test_the_fetch_is_stamped_by_the_machines_clock_unless_told_otherwise(server
     found = client.get("test", f"{server.url}/")
     client.close()
     assert before <= found.fetched_at <= datetime.now(UTC)
+
+
+@dataclass
+class Counter:
+    """Stands still until it is moved."""
+
+    seconds: float = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+@pytest.fixture
+def counter() -> Counter:
+    return Counter()
+
+
+@pytest.fixture
+def patient(counter: Counter) -> Iterator[Http]:
+    """A client by a counter of the test's own."""
+    with contextlib.closing(
+        Http(bounds=Bounds(connect_seconds=5, read_seconds=5, total_seconds=10), counter=counter)
+    ) as found:
+        yield found
+
+
+@pytest.mark.parametrize(
+    ("route", "why"),
+    [
+        (Reply(status=503), "HTTP 503"),
+        (Reply(body=b"<html>busy</html>"), "its answer is not JSON (JSONDecodeError)"),
+        (Reply(body=b"{", cut_short=True), "the connection failed (ProtocolError)"),
+        (Reply(status=429), "HTTP 429"),
+    ],
+)
+def test_a_venue_that_fails_five_times_is_left_alone_and_says_so(
+    patient: Http, server: VenueServer, counter: Counter, route: Reply, why: str
+) -> None:
+    for _ in range(5):
+        assert reason(patient, server, route) == why
+    assert reason(patient, server, route) == f"it is left alone for 10 s more: it failed 5 times in a row ({why})"
+    assert len(server.requests) == 5
+    counter.seconds += 10
+    server.routes["/"] = text("{}")
+    assert patient.get("test", f"{server.url}/").value == {}
+
+
+def test_an_answer_in_between_begins_the_count_anew(patient: Http, server: VenueServer) -> None:
+    for route in (*4 * [Reply(status=503)], text("{}"), *4 * [Reply(status=503)]):
+        server.routes["/"] = route
+        with contextlib.suppress(VenueError):
+            patient.get("test", f"{server.url}/")
+    assert len(server.requests) == 9
+    assert reason(patient, server, Reply(status=503)) == "HTTP 503"
+
+
+def test_one_venue_that_is_left_alone_is_no_other(patient: Http, server: VenueServer) -> None:
+    for _ in range(5):
+        reason(patient, server, Reply(status=503))
+    server.routes["/"] = text("{}")
+    assert patient.get("another", f"{server.url}/").value == {}
+
+
+def test_a_pause_that_a_venue_asks_for_is_kept(patient: Http, server: VenueServer, counter: Counter) -> None:
+    reason(patient, server, Reply(status=429, headers={"Retry-After": "7"}))
+    counter.seconds += 6
+    found = reason(patient, server, text("{}"))
+    assert found == "it is left alone for 1 s more: it asked for a pause (HTTP 429, retry after 7 s)"
+    counter.seconds += 1
+    assert patient.get("test", f"{server.url}/").value == {}
+    assert len(server.requests) == 2
+
+
+def test_a_refusal_that_is_an_answer_leaves_nobody_alone(patient: Http, server: VenueServer) -> None:
+    for _ in range(7):
+        assert reason(patient, server, Reply(status=404)) == "HTTP 404"
+
+
+def test_a_call_of_a_venue_can_be_watched_before_and_after(patient: Http, server: VenueServer) -> None:
+    points: list[str] = []
+    server.routes["/"] = text("{}")
+    with watched_by(points.append), doing("prices.fetch"):
+        patient.get("test", f"{server.url}/")
+        reason(patient, server, Reply(status=503))
+    assert points == ["prices.fetch::call.before", "prices.fetch::call.after", "prices.fetch::call.before"]

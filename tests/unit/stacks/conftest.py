@@ -4,6 +4,7 @@ import json
 import socket
 import threading
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import cast
@@ -105,16 +106,25 @@ class Handler(BaseHTTPRequestHandler):
         """Stay silent."""
 
 
+@contextmanager
+def running() -> Iterator[Server]:
+    """Run a server until the end."""
+    own = Server()
+    thread = threading.Thread(target=own.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    try:
+        yield own
+    finally:
+        own.released.set()
+        own.shutdown()
+        own.server_close()
+        thread.join(timeout=5)
+
+
 @pytest.fixture
 def server() -> Iterator[Server]:
-    running = Server()
-    thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    yield running
-    running.released.set()
-    running.shutdown()
-    running.server_close()
-    thread.join(timeout=5)
+    with running() as own:
+        yield own
 
 
 @pytest.fixture

@@ -66,6 +66,19 @@ def test_a_contract_exists_or_not(server: "Server", node: HttpNode) -> None:
     assert server.asked[0].path == "/v2/contracts/interface/" + POOL.replace(".", "/")
 
 
+def test_the_source_of_a_contract_is_told_or_that_there_is_none(server: "Server", node: HttpNode) -> None:
+    path = POOL.replace(".", "/")
+    server.says(b"No contract source data found", 404)
+    server.says_at(f"/v2/contracts/source/{path}", {"source": "(ok u1)", "publish_height": 8})
+    assert node.contract_source(POOL) == "(ok u1)"
+    assert server.asked[0].path == f"/v2/contracts/source/{path}?proof=0"
+    server.replies.pop(f"/v2/contracts/source/{path}")
+    assert node.contract_source(POOL) is None
+    server.says_at(f"/v2/contracts/interface/{path}", {"functions": [], "variables": [], "maps": []})
+    with pytest.raises(NodeUnavailable, match="knows the contract and does not tell its source"):
+        node.contract_source(POOL)
+
+
 def test_a_read_is_asked_in_hex_at_the_block_named(server: "Server", node: HttpNode) -> None:
     server.says({"okay": True, "result": "0x" + to_hex(UInt(3))})
     value = node.call_read(POOL, "get-pool", [StringAscii("STX")], sender=SENDER, tip=INDEX_HASH)
