@@ -1,8 +1,17 @@
 """Heights of the canonical chain, and how deep something must lie before we act on it."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from registry.domain.units import BurnHeight
+
+
+class Depth(StrEnum):
+    """How deep something lies: in a block at all, or as deep as each of the two depths at which we act."""
+
+    INCLUDED = "included"
+    CONFIRMED = "confirmed"
+    FINAL = "final"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,3 +38,9 @@ class ChainHeight:
             confirmed=BurnHeight(tip - depths.confirmed),
             final=BurnHeight(tip - depths.final),
         )
+
+    def depth_of(self, height: BurnHeight) -> Depth:
+        """How deep a block at `height` lies under this tip."""
+        if height <= self.final:
+            return Depth.FINAL
+        return Depth.CONFIRMED if height <= self.confirmed else Depth.INCLUDED

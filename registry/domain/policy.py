@@ -122,7 +122,8 @@ class PolicyFacts:
     `recorded_block` is the block whose purchase the row was confirmed from, `recorded_end` the one of its payout
     or release; None before that. `marked_expired` is the height at which the registry alone was moved to Expired,
     the collateral being locked still. `set_out_at` is when it last began to settle or to expire: what we signed before
-    that, in a life that a fork or an operator ended, says nothing of it.
+    that, in a life that a fork or an operator ended, says nothing of it. `retries_made` is how often a failed one was
+    tried again by itself, `retry_from` when it failed last; None once a person has decided about it.
     """
 
     id: UUID
@@ -139,6 +140,8 @@ class PolicyFacts:
     purchase: Purchase | None = None
     final: FinalStatus | None = None
     marked_expired: BurnHeight | None = None
+    retries_made: int = 0
+    retry_from: datetime | None = None
 
 
 _ORPHANED = MappingProxyType(

@@ -16,6 +16,7 @@ from registry.domain.policy import (
     is_marked,
     latest_of,
 )
+from registry.domain.retry import retries_of
 from registry.domain.transaction import Purpose, TransactionFacts, TransactionStatus
 
 
@@ -29,6 +30,7 @@ class StepKind(StrEnum):
     BEGIN_EXPIRATION = "begin_expiration"
     SIGN_AND_BROADCAST = "sign_and_broadcast"
     MONITOR = "monitor"
+    RETRY = "retry"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,12 +79,26 @@ def next_step(
             return _step_of_active(policy, height)
         case PolicyStatus.SETTLING | PolicyStatus.EXPIRING:
             return _step_of_moving(policy, transactions, height, now)
+        case PolicyStatus.FAILED_SETTLEMENT | PolicyStatus.FAILED_EXPIRATION:
+            due = retry_due_at(policy, transactions)
+            return Step(kind=StepKind.RETRY) if due is not None and due <= now else None
     return None
 
 
+def retry_due_at(policy: PolicyFacts, transactions: Sequence[TransactionFacts]) -> datetime | None:
+    """When what failed is to be tried again by itself; None if a person is waited for."""
+    latest = latest_of(policy, transactions)
+    if policy.retry_from is None or latest is None:
+        return None
+    return retries_of(latest.refusal).due_at(policy.retry_from, made=policy.retries_made)
+
+
 def is_due(policy: PolicyFacts, *, height: ChainHeight) -> bool:
-    """Whether it ran out: a strict comparison, for the expiration height itself still belongs to the owner."""
-    return policy.expiration_height < height.confirmed
+    """Whether it ran out: a strict comparison, for the expiration height itself still belongs to the owner.
+
+    What the chain did to it comes first: a purchase that a fork took back during an outage has nothing to expire.
+    """
+    return policy.expiration_height < height.confirmed and chain_edge(policy, height=height) is None
 
 
 def _step_of_pending(policy: PolicyFacts, height: ChainHeight) -> Step | None:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from registry.domain.height import ChainHeight, Depths
 from registry.domain.policy import ExerciseStyle, PolicyFacts, PolicyStatus
-from registry.domain.steps import may_sign
+from registry.domain.steps import may_sign, retry_due_at
 from registry.domain.transaction import TransactionFacts
 from registry.domain.units import BurnHeight
 
@@ -44,7 +44,7 @@ def next_look(
             if pending is not None:
                 return Look(at=max(now + pause, pending.look_at or now))
             return _when_signed(policy, transactions, to_confirm=to_confirm, to_finalise=to_finalise)
-    return Look()
+    return Look(at=retry_due_at(policy, transactions))
 
 
 def _when_signed(

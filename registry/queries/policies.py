@@ -10,9 +10,11 @@ from sqlalchemy.orm import Mapped, Session
 from sqlmodel import col
 
 from registry.domain.errors import BadRequest
+from registry.domain.height import Depths
 from registry.domain.policy import PolicyStatus
 from registry.domain.request import integer, object_of, text
 from registry.domain.tier import RiskTier
+from registry.queries.depth import USUAL, on_chain
 from registry.store.session import Database, unit_of_work
 from registry.store.tables import PolicyRow, QuoteRow
 
@@ -71,12 +73,14 @@ def describe_quote(row: QuoteRow) -> dict[str, Any]:
     }
 
 
-def get_by_id(database: Database, message: object) -> dict[str, Any] | None:
-    """One policy by its on-chain id (an integer) or by ours (a UUID); null if there is none."""
+def get_by_id(database: Database, message: object, *, depths: Depths = USUAL) -> dict[str, Any] | None:
+    """One policy by its on-chain id (an integer) or by ours (a UUID), with `chain`; null if there is none."""
     body = object_of("message", message, required={"policy_id"})
     with unit_of_work(database) as session:
         found = session.execute(select(PolicyRow).where(identified(body["policy_id"]))).scalar_one_or_none()
-        return None if found is None else describe(found)
+        if found is None:
+            return None
+        return {**describe(found), "chain": on_chain(session, found.id, depths=depths)}
 
 
 def identified(value: object) -> ColumnElement[bool]:

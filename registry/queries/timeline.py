@@ -9,6 +9,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
+from registry.domain.height import Depths
+from registry.queries.depth import USUAL, on_chain
 from registry.queries.policies import describe, describe_quote, identified
 from registry.store.tables import (
     ActivationRequestRow,
@@ -28,10 +30,11 @@ def find(session: Session, name: str) -> PolicyRow | None:
     return session.execute(select(PolicyRow).where(identified(name))).scalar_one_or_none()
 
 
-def whole(session: Session, row: PolicyRow) -> dict[str, Any]:
+def whole(session: Session, row: PolicyRow, *, depths: Depths = USUAL) -> dict[str, Any]:
     """Everything that is kept of a policy, as JSON; `timeline` is oldest first."""
     return {
         "policy": describe(row),
+        "chain": on_chain(session, row.id, depths=depths),
         "quote": _quote(session, row.id),
         "collateral": _collateral(session, row.id),
         "requests": _requests(session, row.id),

@@ -17,6 +17,7 @@ from registry.domain.errors import (
     RegistryError,
 )
 from registry.domain.height import ChainHeight
+from registry.domain.lease import Lease
 from registry.domain.policy import Edge, ExerciseStyle, PolicyStatus
 from registry.domain.prices import Pair, Prices
 from registry.domain.request import integer, object_of, pairs_of, text
@@ -39,8 +40,10 @@ class Wish:
     pairs: tuple[Pair, ...]
 
 
-def request(database: Database, contracts: Contracts, message: object, *, height: BurnHeight, now: datetime) -> Wish:
-    """Take an owner's request for one of his Active policies.
+def request(
+    database: Database, contracts: Contracts, message: object, *, height: BurnHeight, lease: Lease, now: datetime
+) -> Wish:
+    """Take an owner's request for one of his Active policies, and the policy with it.
 
     The same key again finds the same request: what was decided stands, a refusal is raised once more.
     """
@@ -73,7 +76,7 @@ def request(database: Database, contracts: Contracts, message: object, *, height
                 requested_at=now,
             )
         )
-        policy.next_look_at = now
+        policies.take(session, policy, lease, now=now)
         return Wish(policy_id=policy.id, pairs=_pairs(session, policy))
 
 
@@ -103,7 +106,13 @@ def pairs_for(database: Database, policy_id: UUID) -> tuple[Pair, ...]:
 
 
 def decide(
-    database: Database, policy_id: UUID, *, price_ids: Sequence[int], height: ChainHeight, now: datetime
+    database: Database,
+    policy_id: UUID,
+    *,
+    price_ids: Sequence[int],
+    height: ChainHeight,
+    now: datetime,
+    lease: int | None = None,
 ) -> dict[str, Any]:
     """Decide one policy once prices were fetched for it; deciding it again changes nothing.
 
@@ -113,7 +122,7 @@ def decide(
     due begins to expire (edge j).
     """
     with unit_of_work(database) as session:
-        policy = policies.lock(session, policy_id)
+        policy = policies.lock(session, policy_id, lease=lease)
         if policy.status_detailed == PolicyStatus.ACTIVE:
             refusal = _decide(session, policy, price_ids, height=height, now=now)
         else:

@@ -56,6 +56,18 @@ def follow(
     return Followed(policy_ids=tuple(sorted(concerned)), applied=applied, behind=applied == limit)
 
 
+def refollow_from(database: Database, height: StacksHeight, *, now: datetime) -> set[UUID]:
+    """Take back every applied block from this height on, as a fork does, so that following applies them anew.
+
+    Answers the policies that this concerns: none, if another worker has moved the tip meanwhile.
+    """
+    with unit_of_work(database) as session:
+        newest = blocks.tip(session)
+    if newest is None:
+        return set()
+    return _undo_above(database, StacksHeight(height - 1), tip=newest, now=now) or set()
+
+
 def _hand_over(database: Database, contracts: Contracts, *, depths: Depths, now: datetime) -> set[UUID]:
     height = known_height(database, depths=depths)
     if height is None:
@@ -155,9 +167,26 @@ def _rewind_fork(database: Database, node: StacksNode, *, now: datetime) -> set[
     """Undo every applied block that is canonical no more; answer the policies that this concerns."""
     with unit_of_work(database) as session:
         newest = blocks.tip(session)
-    if newest is None or _is_canonical(node, newest):
+    if newest is None or _is_canonical(node, newest) or _is_behind(database, node, newest):
         return set()
     return _undo_above(database, _ancestor(database, node, newest), tip=newest, now=now) or set()
+
+
+def _is_behind(database: Database, node: StacksNode, newest: BlockRow) -> bool:
+    """Whether the node does not show our newest block yet, and nothing that contradicts it: it lags, that is no fork.
+
+    A fork shows itself by the first block that is not ours.
+    """
+    if node.block(StacksHeight(newest.height)) is not None:
+        return False
+    tip = node.tip()
+    with unit_of_work(database) as session:
+        ours = blocks.at(session, tip.height)
+    # a tip that has come up to ours meanwhile is compared in the next round
+    behind = tip.height >= newest.height or ours is None or ours.index_block_hash == tip.index_block_hash
+    if behind:
+        _LOG.info("blocks.node_is_behind", tip=tip.height, applied=newest.height)
+    return behind
 
 
 def _undo_incomplete(database: Database, hashes: Collection[BlockHash], *, now: datetime) -> set[UUID] | None:

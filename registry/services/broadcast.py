@@ -1,18 +1,22 @@
 """Broadcast: sign, store, then send. What was sent once is sent again as the same bytes, never under another nonce."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 import structlog
 from sqlalchemy.orm import Session
 
+from registry.domain.errors import Unavailable
 from registry.domain.height import ChainHeight
+from registry.domain.lease import LeaseLost
 from registry.domain.policy import OnChainStatus
 from registry.domain.steps import may_sign, purposes_of
-from registry.domain.transaction import ExpirationPath, Purpose, TransactionStatus
+from registry.domain.transaction import ExpirationPath, Purpose, TransactionStatus, Verdict
 from registry.domain.units import BaseUnits, MicroStx, Nonce, Principal, Token
+from registry.fault_points import now_for
+from registry.services import offering
 from registry.stacks.contracts import (
     Call,
     Contracts,
@@ -21,32 +25,14 @@ from registry.stacks.contracts import (
     settle_policy,
     update_policy_status,
 )
-from registry.stacks.node import Accepted, BroadcastReason, Rejected, StacksNode
-from registry.stacks.signing import PrivateKey, sign
-from registry.store import blocks, policies, transactions
+from registry.stacks.node import StacksNode
+from registry.stacks.signer import Signer
+from registry.stacks.wire import Transaction
+from registry.store import blocks, policies, signers, transactions
 from registry.store.session import Database, unit_of_work
 from registry.store.tables import AttemptRow, SettlementRow, SignerRow, TransactionEntryRow, TransactionRow
 
 _LOG = structlog.get_logger()
-
-_MAYBE_SENT = {BroadcastReason.BAD_NONCE, BroadcastReason.CONFLICTING_NONCE}
-"""The nonce is taken, perhaps by these very bytes: the look-up by txid says."""
-
-FIRST_LOOK = timedelta(seconds=1)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Signer:
-    """The backend's key, what it pays for a transaction, how many may be under way at once, and how it expires."""
-
-    key: PrivateKey
-    fee: MicroStx
-    window: int
-    expiration_path: ExpirationPath = ExpirationPath.ONE_STEP
-
-    def principal(self, contracts: Contracts) -> Principal:
-        """The account that the key spends from."""
-        return Principal(self.key.address(contracts.network))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,42 +54,85 @@ def sign_for(
     policy_ids: Sequence[UUID],
     *,
     height: ChainHeight,
+    now: datetime,
+    leases: Mapping[UUID, int] | None = None,
 ) -> UUID | None:
-    """Find or sign the one transaction that these policies need now; None if they need none, or the window is full.
+    """Find or sign the one transaction that these policies need now.
 
-    What could not go into the same transaction is left for another call. Nothing is sent here.
+    None if they need none, the window is full, or the signer is paused. What could not go into the same transaction is
+    left for another call, and so is a policy whose lease has gone to somebody else. Nothing is sent here.
     """
     principal = signer.principal(contracts)
-    first_nonce = _first_nonce(database, node, principal)
+    wanted = {policy_id: (leases or {}).get(policy_id) for policy_id in sorted(policy_ids)}
     with unit_of_work(database) as session:
-        row = transactions.lock_signer(session, principal, first_nonce=first_nonce)
-        for policy_id in sorted(policy_ids):
-            under_way = transactions.open_of_policy(session, policy_id)
-            if under_way is not None:
-                return under_way.id
-        if transactions.open_count(session, principal) >= signer.window:
-            return None
-        batch = _batch(_entries(session, policy_ids, path=signer.expiration_path, height=height))
-        return _sign(session, contracts, signer, row, batch) if batch else None
-
-
-def _first_nonce(database: Database, node: StacksNode, principal: Principal) -> Nonce:
-    """Where a signer starts; only one that has no row yet needs the chain's answer."""
+        found = _needed(session, signer, principal, wanted, height=height)
+    if found is None or isinstance(found, UUID):
+        return found
+    now_for(found[0].purpose)
+    first_nonce = node.account(principal).nonce
+    fee = _fee(node, contracts, signer, found)
     with unit_of_work(database) as session:
-        if session.get(SignerRow, principal) is not None:
-            return Nonce(0)
-    return node.account(principal).nonce
+        row = _signer_row(session, principal, first_nonce)
+        # asked again, for only under the signer's lock does the answer stand
+        found = _needed(session, signer, principal, wanted, height=height)
+        if found is None or isinstance(found, UUID):
+            return found
+        origin = signer.key.spend(nonce=row.next_nonce, fee=fee)
+        signed = signer.sign(_call(contracts, found).transaction(origin, network=contracts.network))
+        return _store(session, row, found, signed, height=height, now=now)
 
 
-def _sign(session: Session, contracts: Contracts, signer: Signer, row: SignerRow, batch: Sequence[Entry]) -> UUID:
-    origin = signer.key.spend(nonce=row.next_nonce, fee=signer.fee)
-    signed = sign(_call(contracts, batch).transaction(origin, network=contracts.network), signer.key)
-    transaction = TransactionRow(purpose=batch[0].purpose, signer=row.principal, nonce=row.next_nonce)
+def _needed(
+    session: Session, signer: Signer, principal: Principal, wanted: Mapping[UUID, int | None], *, height: ChainHeight
+) -> UUID | Sequence[Entry] | None:
+    """The transaction that is under way, or else what one should be signed for; None if there is nothing to do."""
+    for policy_id in wanted:
+        under_way = transactions.open_of_policy(session, policy_id)
+        if under_way is not None:
+            return under_way.id
+    if signers.is_paused(session, principal) or transactions.open_count(session, principal) >= signer.window:
+        return None
+    return _batch(_entries(session, wanted, path=signer.expiration_path, height=height)) or None
+
+
+def _signer_row(session: Session, principal: Principal, nonce: Nonce) -> SignerRow:
+    """Hold the signer; a nonce that the chain has used is never taken, whatever a restored database remembers."""
+    row = transactions.lock_signer(session, principal, first_nonce=nonce)
+    if row.next_nonce < nonce:
+        _LOG.error("signer.behind", signer=principal, next_nonce=row.next_nonce, used_up_to=nonce)
+        row.next_nonce = nonce
+    return row
+
+
+def _fee(node: StacksNode, contracts: Contracts, signer: Signer, batch: Sequence[Entry]) -> MicroStx:
+    """What to pay first. An estimate that fails or that there is none of holds nothing up."""
+    unsigned = _call(contracts, batch).transaction(signer.key.spend(nonce=0, fee=0), network=contracts.network)
+    size = len(unsigned.encode())
+    try:
+        estimates = node.fee_estimate(unsigned.payload.encode(), estimated_len=size)
+    except Unavailable as error:
+        _LOG.warning("fee.not_estimated", reason=str(error))
+        estimates = None
+    return signer.fees.first(estimate=None if estimates is None else estimates[1], size=size)
+
+
+def _store(
+    session: Session, row: SignerRow, batch: Sequence[Entry], signed: Transaction, *, height: ChainHeight, now: datetime
+) -> UUID:
+    """Reserve the nonce with the bytes that use it, in the commit that names the policies."""
+    transaction = TransactionRow(purpose=batch[0].purpose, signer=row.principal, nonce=row.next_nonce, created_at=now)
     row.next_nonce += 1
     session.add(transaction)
     session.flush()
     session.add(
-        AttemptRow(transaction_id=transaction.id, tx_id=signed.txid, raw=signed.encode(), fee_micro_stx=signer.fee)
+        AttemptRow(
+            transaction_id=transaction.id,
+            tx_id=signed.txid,
+            raw=signed.encode(),
+            fee_micro_stx=signed.origin.fee,
+            height=height.tip,
+            created_at=now,
+        )
     )
     for entry in batch:
         session.add(
@@ -139,13 +168,22 @@ def _call(contracts: Contracts, batch: Sequence[Entry]) -> Call:
             return update_policy_status(contracts, first.on_chain, OnChainStatus.EXPIRED)
         case Purpose.EXPIRE:
             return expire_policies(contracts, [entry.on_chain for entry in batch])
+        case Purpose.FILL:
+            raise ValueError(f"{first.policy_id} is named by what is for no policy")
 
 
-def _entries(session: Session, policy_ids: Sequence[UUID], *, path: ExpirationPath, height: ChainHeight) -> list[Entry]:
-    """What may be signed for now: purchases that are final, of policies that are still on their way."""
+def _entries(
+    session: Session, wanted: Mapping[UUID, int | None], *, path: ExpirationPath, height: ChainHeight
+) -> list[Entry]:
+    """What may be signed for now: purchases that are final, of policies that are still on their way and still ours."""
     found: list[Entry] = []
-    for policy_id in sorted(policy_ids):
-        facts = policies.facts(session, policies.lock(session, policy_id))
+    for policy_id, lease in wanted.items():
+        try:
+            row = policies.lock(session, policy_id, lease=lease)
+        except LeaseLost as lost:
+            _LOG.info("broadcast.left_out", reason=str(lost))
+            continue
+        facts = policies.facts(session, row)
         purchase = blocks.event_of(session, policy_id, "policy-purchased")
         if not may_sign(facts, transactions.facts(session, policy_id), height=height) or purchase is None:
             continue
@@ -172,48 +210,10 @@ def _purpose(purposes: frozenset[Purpose], path: ExpirationPath) -> Purpose:
     return next(iter(purposes))
 
 
-def send(database: Database, node: StacksNode, transaction_id: UUID, *, now: datetime) -> None:
+def send(database: Database, node: StacksNode, transaction_id: UUID, *, now: datetime) -> Verdict | None:
     """Send a stored transaction's newest bytes unless the node has taken them already, or a fork moved what they name.
 
-    A node that gives no usable answer raises: the bytes stay Signed and are sent again. A refusal is kept with
-    the attempt; whether the nonce was used after all, the look-up by txid says.
+    No lease is asked for: whoever sends stored bytes again does no harm. A node that gives no usable answer raises:
+    the bytes are sent again, or first looked for where they may have arrived. A refusal is kept with the attempt.
     """
-    with unit_of_work(database) as session:
-        row = transactions.get(session, transaction_id)
-        attempt = transactions.attempts(session, transaction_id)[-1]
-        stands = transactions.names_stand(session, transaction_id)
-    if row.status != TransactionStatus.SIGNED:
-        return
-    if not stands:
-        _LOG.error("broadcast.withheld", tx_id=attempt.tx_id, reason="it names an id that a fork took back")
-        return
-    answer = node.broadcast(attempt.raw)
-    with unit_of_work(database) as session:
-        _keep_answer(session, row, attempt.tx_id, answer, now=now)
-
-
-def _keep_answer(
-    session: Session, row: TransactionRow, tx_id: str, answer: Accepted | Rejected, *, now: datetime
-) -> None:
-    if isinstance(answer, Accepted):
-        transactions.accepted(session, tx_id, now=now)
-        transactions.move(
-            session,
-            row.id,
-            leaves=TransactionStatus.SIGNED,
-            enters=TransactionStatus.SENT,
-            changes={"look_at": now + FIRST_LOOK},
-        )
-        _LOG.info("broadcast.accepted", tx_id=tx_id, nonce=row.nonce, purpose=row.purpose)
-        return
-    if answer.reason in _MAYBE_SENT:
-        transactions.move(
-            session,
-            row.id,
-            leaves=TransactionStatus.SIGNED,
-            enters=TransactionStatus.SENT,
-            changes={"look_at": now + FIRST_LOOK},
-        )
-    _LOG.error("broadcast.refused", tx_id=tx_id, reason=answer.reason.value, message=answer.message)
-    transactions.refused(session, tx_id, reason=f"{answer.reason}: {answer.message}")
-    transactions.look_again(session, row.id, at=now + FIRST_LOOK)
+    return offering.offer(database, node, transaction_id, now=now, among={TransactionStatus.SIGNED})

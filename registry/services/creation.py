@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from registry.domain.capacity import OpenQuoteLimits, PoolUse, TierUse, check_open_quotes, check_room
 from registry.domain.collateral import required_collateral
 from registry.domain.errors import BadRequest, IdempotencyKeyReused, PolicyNotFound
+from registry.domain.lease import Lease
 from registry.domain.oracle import require_fresh
 from registry.domain.parameters import Parameters
 from registry.domain.policy import Edge, PolicyStatus
@@ -159,9 +160,10 @@ def record(
     *,
     height: BurnHeight,
     limits: OpenQuoteLimits,
+    lease: Lease,
     now: datetime,
 ) -> UUID:
-    """Record the attempt with its reservation (edge a), once, while its prices are fresh.
+    """Record the attempt with its reservation (edge a), once, while its prices are fresh; who records it drives it.
 
     `height` is the canonical tip's, read just before.
     """
@@ -176,6 +178,7 @@ def record(
         policy = _policy_of(row, request, contracts, height=height, now=now)
         session.add(policy)
         session.flush()
+        policies.take(session, policy, lease, now=now)
         row.policy_id = policy.id
         row.quote_id = secrets.token_bytes(QUOTE_ID_BYTES)
         row.expiration_height = policy.expiration_height
@@ -213,7 +216,6 @@ def _policy_of(
         oracle_data_snapshot_creation=row.pricing,
         exercise_style=request.style,
         parameters_id=row.parameters_id,
-        next_look_at=now,
         created_at=now,
     )
 
@@ -231,10 +233,12 @@ def _recorded(policy: PolicyRow, row: QuoteRow, *, height: BurnHeight, now: date
     )
 
 
-def prepare(database: Database, contracts: Contracts, key: PrivateKey, policy_id: UUID) -> dict[str, Any]:
+def prepare(
+    database: Database, contracts: Contracts, key: PrivateKey, policy_id: UUID, *, lease: int | None = None
+) -> dict[str, Any]:
     """Sign the quote and make the wallet's payload, once; answer policy, quote and payload as they stand."""
     with unit_of_work(database) as session:
-        policy = policies.lock(session, policy_id)
+        policy = policies.lock(session, policy_id, lease=lease)
         row = quotes.of_policy(session, policy_id)
         if row is None:
             raise PolicyNotFound(owner=policy.owner_principal, policy=str(policy_id))

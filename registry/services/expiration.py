@@ -1,43 +1,61 @@
 """Expiration: what ran out begins to expire; quotes that nobody signed are given up."""
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from uuid import UUID
 
+import structlog
 from sqlalchemy.orm import Session
 
 from registry.domain.height import ChainHeight
+from registry.domain.lease import Held, Lease, LeaseLost
 from registry.domain.policy import Edge, ExerciseStyle, PolicyStatus
 from registry.domain.steps import is_due
 from registry.store import activations, policies, quotes, reservations
 from registry.store.session import Database, unit_of_work
 from registry.store.tables import CollateralState, PolicyRow
 
-HEAD_START = timedelta(seconds=30)
-"""For a batch to be signed as one, before its policies are looked at one by one."""
+_LOG = structlog.get_logger()
 
 
-def sweep(database: Database, *, height: ChainHeight, limit: int, now: datetime) -> tuple[list[UUID], list[UUID]]:
-    """Look at what ran out, oldest first, passing by rows that another worker holds.
+def sweep(
+    database: Database, *, height: ChainHeight, limit: int, lease: Lease, now: datetime
+) -> tuple[list[Held], list[Held]]:
+    """Take what ran out, oldest first, passing by rows that another worker holds.
 
     Answers the American policies, to begin expiring, and the European ones, to be decided first.
     """
-    american: list[UUID] = []
-    european: list[UUID] = []
+    american: list[Held] = []
+    european: list[Held] = []
     with unit_of_work(database) as session:
-        for row in policies.claim_due(session, confirmed=height.confirmed, limit=limit):
+        for row in policies.claim_due(session, confirmed=height.confirmed, limit=limit, now=now):
             row.last_checked_block_height_expiry = height.tip
-            row.next_look_at = now + HEAD_START
-            (european if row.exercise_style == ExerciseStyle.EUROPEAN else american).append(row.id)
+            held = policies.take(session, row, lease, now=now)
+            (european if row.exercise_style == ExerciseStyle.EUROPEAN else american).append(held)
     return american, european
 
 
-def begin(database: Database, policy_ids: Sequence[UUID], *, height: ChainHeight, now: datetime) -> list[UUID]:
-    """Move to Expiring (edge j) those that are still Active, due and not asked for; answer all that are Expiring."""
+def begin(
+    database: Database,
+    policy_ids: Sequence[UUID],
+    *,
+    height: ChainHeight,
+    now: datetime,
+    leases: Mapping[UUID, int] | None = None,
+) -> list[UUID]:
+    """Move to Expiring (edge j) those that are still Active, due and not asked for; answer all that are Expiring.
+
+    A policy whose lease has gone to somebody else is left to him. The others are still held, to be signed for as one.
+    """
     expiring = []
     with unit_of_work(database) as session:
         for policy_id in sorted(policy_ids):
-            row = policies.lock(session, policy_id)
+            try:
+                row = policies.lock(session, policy_id, lease=(leases or {}).get(policy_id))
+            except LeaseLost as lost:
+                _LOG.info("lease.lost", **lost.figures)
+                continue
+            held_until = row.next_look_at
             if _may_begin(session, row, height=height):
                 policies.move(
                     session,
@@ -49,7 +67,7 @@ def begin(database: Database, policy_ids: Sequence[UUID], *, height: ChainHeight
                     height=height.tip,
                     now=now,
                 )
-                policies.look_again(session, policy_id, at=now + HEAD_START, height=None)
+                row.next_look_at = held_until
                 expiring.append(policy_id)
             elif row.status_detailed == PolicyStatus.EXPIRING:
                 expiring.append(policy_id)
@@ -69,13 +87,15 @@ def outlived_quotes(database: Database, *, height: ChainHeight, limit: int) -> l
         return list(quotes.outlived(session, confirmed=height.confirmed, limit=limit))
 
 
-def give_up(database: Database, policy_id: UUID, *, height: ChainHeight, now: datetime) -> bool:
+def give_up(
+    database: Database, policy_id: UUID, *, height: ChainHeight, now: datetime, lease: int | None = None
+) -> bool:
     """End a creation whose quote was outlived with no purchase on chain (edge e) and free its reservation.
 
     What was asked for or pinned before a fork took the purchase is void.
     """
     with unit_of_work(database) as session:
-        row = policies.lock(session, policy_id)
+        row = policies.lock(session, policy_id, lease=lease)
         facts = policies.facts(session, row)
         outlived = facts.valid_until_height is not None and height.confirmed > facts.valid_until_height
         if facts.status is not PolicyStatus.PENDING_CREATION or facts.purchase is not None or not outlived:

@@ -1,7 +1,7 @@
 """Prices: fetched from the venues, agreed on, kept with everything they came from."""
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import date
 
 from registry.domain.parameters import Parameters
 from registry.domain.prices import Pair
@@ -18,7 +18,7 @@ def fetch(database: Database, feed: Feed, pairs: Sequence[Pair]) -> list[int]:
 
     The closes of finished days are fetched along when yesterday's is not kept yet.
     """
-    now = datetime.now(UTC)
+    now = feed.clock()
     with unit_of_work(database) as session:
         _, in_force = parameters.current(session)
         has_closes = prices.has_closes(session, Pair.BTC_USD, today=now.date(), count=CLOSES)

@@ -1,18 +1,21 @@
 """Policies as rows: found, moved along one edge, claimed for a look, and read as facts."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CursorResult, func, literal, select, union_all, update
+from sqlalchemy import CursorResult, DateTime, Double, Interval, func, literal, or_, select, union_all, update
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from registry.domain.errors import Alarm, BadRequest, PolicyNotFound
-from registry.domain.policy import SET_OUT, TRANSITIONS, Edge, ExerciseStyle, PolicyFacts, PolicyStatus
+from registry.domain.lease import MOST_DOUBLINGS, Held, Lease, LeaseLost
+from registry.domain.policy import RESUMED, SET_OUT, TRANSITIONS, Edge, ExerciseStyle, PolicyFacts, PolicyStatus
 from registry.domain.request import integer
+from registry.domain.retry import AUTOMATIC
 from registry.domain.units import BlockHash, BurnHeight, Principal
+from registry.store import failures
 from registry.store.blocks import final_status_of, marked_expired, purchase_of
 from registry.store.tables import (
     ActivationRequestRow,
@@ -40,12 +43,30 @@ def get(session: Session, policy_id: UUID) -> PolicyRow:
     return row
 
 
-def lock(session: Session, policy_id: UUID) -> PolicyRow:
-    """Load one policy and hold it until the unit of work ends."""
+def lock(session: Session, policy_id: UUID, *, lease: int | None = None) -> PolicyRow:
+    """Load one policy and hold it until the unit of work ends.
+
+    `lease` is the token under which the caller drives it; None asks for none.
+
+    Raises:
+        LeaseLost: it was taken by somebody else since.
+    """
     row = session.get(PolicyRow, policy_id, with_for_update=True, populate_existing=True)
     if row is None:
         raise PolicyMissingError(policy_id=str(policy_id))
+    if lease is not None and row.lease_token != lease:
+        raise LeaseLost(policy_id=str(policy_id), token=lease, newest=row.lease_token)
     return row
+
+
+def take(session: Session, row: PolicyRow, lease: Lease, *, now: datetime) -> Held:
+    """Drive a policy from now on, whoever did until now."""
+    row.lease_token += 1
+    row.lease_owner = lease.owner
+    row.next_look_at = now + lease.length
+    row.next_look_height = None
+    session.flush()
+    return Held(policy_id=row.id, token=row.lease_token)
 
 
 def resolve(session: Session, value: object, *, owner: Principal) -> UUID:
@@ -117,7 +138,7 @@ def move(
     moved = session.execute(
         update(PolicyRow)
         .where(col(PolicyRow.id) == policy_id, col(PolicyRow.status_detailed) == leaves)
-        .values(status_detailed=enters, next_look_at=now, next_look_height=None, **(changes or {}))
+        .values(status_detailed=enters, next_look_at=now, next_look_height=None, lease_attempts=0, **(changes or {}))
         .execution_options(synchronize_session="fetch")
     )
     if not isinstance(moved, CursorResult) or moved.rowcount != 1:
@@ -140,11 +161,11 @@ def move(
 
 
 def claim_standing_still(
-    session: Session, *, height: BurnHeight, now: datetime, lease: timedelta, limit: int
-) -> Sequence[UUID]:
+    session: Session, *, height: BurnHeight, now: datetime, lease: Lease, limit: int
+) -> Sequence[Held]:
     """Take policies whose time or height to look again has come, passing by those that another worker holds.
 
-    What is taken here is not offered again for the length of the lease.
+    What is taken here is not offered again for the length of the lease, which doubles while a policy does not move.
     """
     by_height = (
         select(col(PolicyRow.id))
@@ -165,25 +186,39 @@ def claim_standing_still(
     # a height is waited for once, a time again and again: so the heights cannot be crowded out
     due = union_all(select(by_height.c.id, literal(0).label("turn")), select(by_time.c.id, literal(1))).subquery()
     chosen = select(due.c.id).order_by(due.c.turn).limit(limit)
+    doubled = func.power(2, func.least(col(PolicyRow.lease_attempts), MOST_DOUBLINGS), type_=Double)
+    seconds = lease.length.total_seconds() * doubled
     taken = session.execute(
         update(PolicyRow)
         .where(col(PolicyRow.id).in_(chosen))
-        .values(next_look_at=now + lease, next_look_height=None)
-        .returning(col(PolicyRow.id))
+        .values(
+            lease_token=col(PolicyRow.lease_token) + 1,
+            lease_owner=lease.owner,
+            lease_attempts=col(PolicyRow.lease_attempts) + 1,
+            next_look_at=literal(now, DateTime(timezone=True))
+            + func.make_interval(0, 0, 0, 0, 0, 0, seconds, type_=Interval),
+            next_look_height=None,
+        )
+        .returning(col(PolicyRow.id), col(PolicyRow.lease_token))
         .execution_options(synchronize_session=False)
     )
-    return taken.scalars().all()
+    return [Held(policy_id=policy_id, token=token) for policy_id, token in taken]
 
 
 def look_again(session: Session, policy_id: UUID, *, at: datetime | None, height: BurnHeight | None) -> None:
-    """Set when this policy should next be looked at; neither: only the chain or its owner can move it."""
+    """Set when this policy should next be looked at; neither: only the chain or its owner can move it.
+
+    Nobody drives it meanwhile.
+    """
     session.execute(
-        update(PolicyRow).where(col(PolicyRow.id) == policy_id).values(next_look_at=at, next_look_height=height)
+        update(PolicyRow)
+        .where(col(PolicyRow.id) == policy_id)
+        .values(next_look_at=at, next_look_height=height, lease_owner=None, lease_attempts=0)
     )
 
 
-def claim_due(session: Session, *, confirmed: BurnHeight, limit: int) -> Sequence[PolicyRow]:
-    """Lock Active policies that ran out and have no open request, oldest expiration first."""
+def claim_due(session: Session, *, confirmed: BurnHeight, limit: int, now: datetime) -> Sequence[PolicyRow]:
+    """Lock Active policies that ran out, that nobody drives and nobody asks anything of, oldest expiration first."""
     open_request = (
         select(col(ActivationRequestRow.id))
         .where(
@@ -198,6 +233,7 @@ def claim_due(session: Session, *, confirmed: BurnHeight, limit: int) -> Sequenc
             col(PolicyRow.status_detailed) == PolicyStatus.ACTIVE,
             col(PolicyRow.expiration_height) < confirmed,
             ~open_request,
+            or_(col(PolicyRow.lease_owner).is_(None), col(PolicyRow.next_look_at) <= now),
         )
         .order_by(col(PolicyRow.expiration_height), col(PolicyRow.id))
         .limit(limit)
@@ -219,6 +255,7 @@ def facts(session: Session, row: PolicyRow) -> PolicyFacts:
             col(PolicyEventRow.policy_id) == row.id, col(PolicyEventRow.edge).in_(sorted(SET_OUT))
         )
     ).scalar_one()
+    retries, failed_at = _retries(session, row) if row.status_detailed in RESUMED else (0, None)
     valid_until = quote.valid_until_height if quote else None
     marked = marked_expired(session, row.id)
     return PolicyFacts(
@@ -236,4 +273,21 @@ def facts(session: Session, row: PolicyRow) -> PolicyFacts:
         purchase=purchase_of(session, row.id),
         final=final_status_of(session, row.id),
         marked_expired=None if marked is None else BurnHeight(marked[1].burn_height),
+        retries_made=retries,
+        retry_from=failed_at,
     )
+
+
+def _retries(session: Session, row: PolicyRow) -> tuple[int, datetime | None]:
+    """How often a failed policy was tried again by itself, and when it failed last; None where a person has decided."""
+    failure = failures.of_policy(session, row.id)
+    if failure is None or failure.closed_at is not None:
+        return 0, None
+    made = session.execute(
+        select(func.count()).where(
+            col(PolicyEventRow.policy_id) == row.id,
+            col(PolicyEventRow.edge) == RESUMED[PolicyStatus(row.status_detailed)],
+            col(PolicyEventRow.cause) == AUTOMATIC,
+        )
+    )
+    return made.scalar_one(), failure.at

@@ -29,8 +29,9 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
 from registry.domain.policy import Edge, ExerciseStyle, PolicyStatus
+from registry.domain.push import PushOutcome, PushSource
 from registry.domain.tier import RiskTier
-from registry.domain.transaction import OPEN, Purpose, TransactionStatus
+from registry.domain.transaction import OPEN, AttemptKind, Dead, Purpose, TransactionStatus, Verdict
 from registry.domain.units import Token
 
 
@@ -137,6 +138,10 @@ class PolicyRow(SQLModel, table=True):
     next_look_at: datetime | None = _timestamp(default_factory=_now)
     next_look_height: int | None = _big(default=None)
     created_at: datetime = _timestamp(default_factory=_now)
+    # a lease lasts until next_look_at; whoever holds an older token writes nothing
+    lease_owner: str | None = None
+    lease_token: int = _big(default=0)
+    lease_attempts: int = 0
 
     __table_args__ = (
         Index(
@@ -376,14 +381,26 @@ class SettlementRow(SQLModel, table=True):
 
 
 class SignerRow(SQLModel, table=True):
-    """A key of ours that sends transactions, and the next nonce it will use."""
+    """A key of ours that sends transactions, and the next nonce it will use.
+
+    A signer that paused for want of money goes on by itself once it has `funds_needed` micro-STX.
+    """
 
     __tablename__ = "signers"
 
     principal: str = Field(primary_key=True)
     next_nonce: int = _big()
+    paused_at: datetime | None = _timestamp(default=None)
+    pause_reason: str | None = None
+    funds_needed: int | None = _big(default=None)
+    resumed_at: datetime | None = _timestamp(default=None)
+    resume_reason: str | None = None
 
-    __table_args__ = (*_not_negative("next_nonce"),)
+    __table_args__ = (
+        *_not_negative("next_nonce"),
+        CheckConstraint("(paused_at IS NULL) = (pause_reason IS NULL)", name="paused_for_a_reason"),
+        CheckConstraint("(resumed_at IS NULL) = (resume_reason IS NULL)", name="resumed_for_a_reason"),
+    )
 
 
 class TransactionRow(SQLModel, table=True):
@@ -402,6 +419,7 @@ class TransactionRow(SQLModel, table=True):
     result: bytes | None = Field(default=None, sa_type=LargeBinary)
     look_at: datetime | None = _timestamp(default=None)
     created_at: datetime = _timestamp(default_factory=_now)
+    dead_because: str | None = None
 
     __table_args__ = (
         Index("transactions_by_nonce", "signer", "nonce", unique=True),
@@ -413,12 +431,17 @@ class TransactionRow(SQLModel, table=True):
         ),
         _one_of("purpose", Purpose),
         _one_of("status", TransactionStatus),
+        _one_of("dead_because", Dead),
         *_not_negative("nonce"),
     )
 
 
 class AttemptRow(SQLModel, table=True):
-    """Signed bytes of a transaction. They are stored before they are sent, and sent again as they are."""
+    """Signed bytes of a transaction. They are stored before they are sent, and sent again as they are.
+
+    `height` is the burn height at which they were signed, `accepted_at` when a node first took them, `offered_at` when
+    they were last sent, `verdict` what the answer to that meant, `refusal` a node's words when it did not take them.
+    """
 
     __tablename__ = "attempts"
 
@@ -430,6 +453,12 @@ class AttemptRow(SQLModel, table=True):
     created_at: datetime = _timestamp(default_factory=_now)
     accepted_at: datetime | None = _timestamp(default=None)
     refusal: str | None = None
+    kind: str = AttemptKind.CALL
+    height: int | None = _big(default=None)
+    offered_at: datetime | None = _timestamp(default=None)
+    verdict: str | None = None
+
+    __table_args__ = (_one_of("kind", AttemptKind), _one_of("verdict", Verdict))
 
 
 class TransactionEntryRow(SQLModel, table=True):
@@ -495,6 +524,114 @@ class ChainEventRow(SQLModel, table=True):
         Index("chain_events_by_policy", "policy_id", "name"),
         Index("chain_events_by_on_chain_id", "policy_id_on_chain", "name"),
         Index("chain_events_unapplied", "id", postgresql_where=text("applied_at IS NULL")),
+    )
+
+
+class Resolution(StrEnum):
+    """How a failure was closed; overtaken: the chain, or a fork, decided otherwise."""
+
+    RETRIED = "retried"
+    ABANDONED = "abandoned"
+    OVERTAKEN = "overtaken"
+
+
+class FailureRow(SQLModel, table=True):
+    """What will not go on by itself: a policy that was refused for good, or a message that ended its workers.
+
+    A message has its task, id and arguments; a failed policy has none of them.
+    """
+
+    __tablename__ = "failures"
+
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    policy_id: UUID | None = Field(default=None, foreign_key="policies.id")
+    task: str | None = None
+    task_id: str | None = Field(default=None, unique=True)
+    arguments: dict[str, Any] | None = _json(default=None)
+    cause: str
+    detail: dict[str, Any] = _json(default_factory=dict)
+    at: datetime = _timestamp(default_factory=_now)
+    closed_at: datetime | None = _timestamp(default=None)
+    resolution: str | None = None
+    closed_by: str | None = None
+    reason: str | None = None
+
+    __table_args__ = (
+        Index("failures_open", "at", postgresql_where=text("closed_at IS NULL")),
+        Index(
+            "failures_open_of_policy",
+            "policy_id",
+            unique=True,
+            postgresql_where=text("closed_at IS NULL AND task IS NULL"),
+        ),
+        Index("failures_by_policy", "policy_id", postgresql_where=text("policy_id IS NOT NULL")),
+        _one_of("resolution", Resolution),
+        CheckConstraint("num_nulls(closed_at, resolution, closed_by, reason) IN (0, 4)", name="closed_is_whole"),
+        CheckConstraint("num_nulls(task, task_id, arguments) IN (0, 3)", name="message_is_whole"),
+        CheckConstraint("num_nulls(policy_id, task) < 2", name="is_about_something"),
+    )
+
+
+class DeliveryRow(SQLModel, table=True):
+    """A message that was delivered again, and how often."""
+
+    __tablename__ = "deliveries"
+
+    task_id: str = Field(primary_key=True)
+    task: str
+    count: int = 1
+    last_at: datetime = _timestamp(default_factory=_now)
+
+    __table_args__ = (Index("deliveries_by_age", "last_at"), *_positive("count"))
+
+
+class PushRow(SQLModel, table=True):
+    """A body that a node or a hook pushed to us; the same one again is counted, not kept twice.
+
+    `said` is what was read in it at the door: the blocks it names, and no more.
+    """
+
+    __tablename__ = "pushes"
+
+    id: int | None = _big(default=None, primary_key=True)
+    source: str
+    digest: str
+    body: bytes = Field(sa_type=LargeBinary)
+    said: dict[str, Any] = _json()
+    times: int = 1
+    received_at: datetime = _timestamp(default_factory=_now)
+    taken_at: datetime | None = _timestamp(default=None)
+    outcome: str | None = None
+
+    __table_args__ = (
+        Index("pushes_once", "source", "digest", unique=True),
+        Index("pushes_waiting", "id", postgresql_where=text("taken_at IS NULL")),
+        Index("pushes_by_age", "received_at"),
+        _one_of("source", PushSource),
+        _one_of("outcome", PushOutcome),
+        CheckConstraint("(taken_at IS NULL) = (outcome IS NULL)", name="taken_with_an_outcome"),
+        *_positive("times"),
+    )
+
+
+class ReconciliationRow(SQLModel, table=True):
+    """One comparison of Postgres with the contracts at one block; `cursor` is the last on-chain id compared."""
+
+    __tablename__ = "reconciliations"
+
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    block: str
+    height: int = _big()
+    is_dry: bool = False
+    cursor: int = _big(default=0)
+    compared: int = 0
+    findings: list[dict[str, Any]] = _json(default_factory=list)
+    started_at: datetime = _timestamp(default_factory=_now)
+    finished_at: datetime | None = _timestamp(default=None)
+
+    __table_args__ = (
+        Index("reconciliations_open", "started_at", postgresql_where=text("finished_at IS NULL")),
+        *_not_negative("cursor", "compared"),
     )
 
 

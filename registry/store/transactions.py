@@ -11,7 +11,17 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from registry.domain.errors import Alarm
-from registry.domain.transaction import IN_A_BLOCK, OPEN, TRANSITIONS, Purpose, TransactionFacts, TransactionStatus
+from registry.domain.transaction import (
+    IN_A_BLOCK,
+    NODE_REFUSED,
+    OPEN,
+    TRANSITIONS,
+    Dead,
+    Purpose,
+    TransactionFacts,
+    TransactionStatus,
+    Verdict,
+)
 from registry.domain.units import Nonce, Principal
 from registry.store.tables import (
     AttemptRow,
@@ -21,6 +31,9 @@ from registry.store.tables import (
     TransactionEntryRow,
     TransactionRow,
 )
+
+UNMINED = frozenset({TransactionStatus.SIGNED, TransactionStatus.SENT})
+"""Statuses of what may still be signed for more."""
 
 
 class TransactionMissingError(Alarm):
@@ -104,6 +117,17 @@ def entries(session: Session, transaction_id: UUID) -> Sequence[TransactionEntry
     return rows.scalars().all()
 
 
+def unmined(session: Session, signer: Principal, *, limit: int) -> Sequence[TransactionRow]:
+    """A signer's transactions that no block has, as far as we know; the lowest nonce first."""
+    rows = session.execute(
+        select(TransactionRow)
+        .where(col(TransactionRow.signer) == signer, col(TransactionRow.status).in_(sorted(UNMINED)))
+        .order_by(col(TransactionRow.nonce))
+        .limit(limit)
+    )
+    return rows.scalars().all()
+
+
 def due_for_a_look(session: Session, *, now: datetime, limit: int) -> Sequence[UUID]:
     """Open transactions that were sent, longest unseen first."""
     rows = session.execute(
@@ -144,14 +168,32 @@ def place(session: Session, transaction_id: UUID, where: dict[str, Any]) -> None
     )
 
 
-def accepted(session: Session, tx_id: str, *, now: datetime) -> None:
-    """Note that a node took these bytes."""
-    session.execute(update(AttemptRow).where(col(AttemptRow.tx_id) == tx_id).values(accepted_at=now, refusal=None))
+def answered(session: Session, tx_id: str, *, verdict: Verdict, refusal: str | None, now: datetime) -> None:
+    """Note that these bytes were offered, and what the answer meant; when they were first taken stays."""
+    values: dict[str, Any] = {"offered_at": now, "verdict": verdict, "refusal": refusal}
+    if verdict is Verdict.SENT:
+        values["accepted_at"] = func.coalesce(col(AttemptRow.accepted_at), now)
+    session.execute(update(AttemptRow).where(col(AttemptRow.tx_id) == tx_id).values(**values))
 
 
-def refused(session: Session, tx_id: str, *, reason: str) -> None:
-    """Note why a node would not take these bytes."""
-    session.execute(update(AttemptRow).where(col(AttemptRow.tx_id) == tx_id).values(refusal=reason))
+def kill(session: Session, transaction_id: UUID, why: Dead) -> None:
+    """Note that a transaction's call must not be offered any more; the first reason stays."""
+    session.execute(
+        update(TransactionRow)
+        .where(col(TransactionRow.id) == transaction_id, col(TransactionRow.dead_because).is_(None))
+        .values(dead_because=why)
+        .execution_options(synchronize_session="fetch")
+    )
+
+
+def add_attempt(session: Session, attempt: AttemptRow, *, after: int | None) -> bool:
+    """Add signed bytes at the same nonce, or answer False when another worker did, or a block has them."""
+    row = session.get_one(TransactionRow, attempt.transaction_id, with_for_update=True, populate_existing=True)
+    newest = attempts(session, attempt.transaction_id)[-1]
+    if row.status not in UNMINED or newest.id != after:
+        return False
+    session.add(attempt)
+    return True
 
 
 def look_again(session: Session, transaction_id: UUID, *, at: datetime) -> None:
@@ -169,6 +211,17 @@ def close_entry(session: Session, entry: TransactionEntryRow, *, refusal: int | 
         )
         .values(is_open=False, refusal=refusal)
     )
+
+
+def close_voided(session: Session, transaction_id: UUID, *, dead: Dead | None) -> list[UUID]:
+    """Close the entries of a call that never took effect; answer their policies.
+
+    A call that the node would not take is a refusal. What was lost in any other way is asked for anew.
+    """
+    closed = entries(session, transaction_id)
+    for entry in closed:
+        close_entry(session, entry, refusal=NODE_REFUSED if dead is Dead.REFUSED else None)
+    return [entry.policy_id for entry in closed]
 
 
 def unmine(session: Session, hashes: Sequence[str], *, now: datetime) -> set[UUID]:
