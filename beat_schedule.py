@@ -15,10 +15,13 @@ class Entry(NamedTuple):
     expires: float
 
 
+# What comes every few seconds may wait for six intervals: with one, a backlog a little longer would void every message.
 SCHEDULE = (
     Entry(name="expiration_sweep", task="policies.sweep_expirations", seconds=3600, expires=1800),
     Entry(name="quote_expiry", task="policies.expire_quotes", seconds=60, expires=60),
-    Entry(name="follow", task="chain.follow", seconds=10, expires=10),
-    Entry(name="poll", task="transactions.poll", seconds=10, expires=10),
-    Entry(name="advance", task="policies.advance", seconds=10, expires=10),
+    Entry(name="follow", task="chain.follow", seconds=10, expires=60),
+    Entry(name="poll", task="transactions.poll", seconds=10, expires=60),
+    Entry(name="heal", task="transactions.heal", seconds=30, expires=30),
+    Entry(name="advance", task="policies.advance", seconds=10, expires=60),
+    Entry(name="reconcile", task="policies.reconcile", seconds=14_400, expires=3600),
 )

@@ -14,8 +14,23 @@ class PolicyRequest(TypedDict):
     exercise_style: NotRequired[str]
 
 
+class Depth(TypedDict):
+    """Where something stands on the chain; `depth` is included, confirmed or final."""
+
+    tx_id: str
+    height: int
+    depth: str
+
+
+class OnChain(TypedDict):
+    """A policy's purchase and its end, from the block on that holds them; one that is only included may go again."""
+
+    purchase: Depth | None
+    end: Depth | None
+
+
 class Policy(TypedDict):
-    """A policy as it stands; what the chain has not said yet is None."""
+    """A policy as it stands; what the chain has not said yet is None. `chain` is told where one policy is asked for."""
 
     id: str
     policy_id_on_chain: int | None
@@ -45,6 +60,7 @@ class Policy(TypedDict):
     exercise_style: str
     parameters_id: int | None
     created_at: str
+    chain: NotRequired[OnChain]
 
 
 class Quote(TypedDict):

@@ -3,14 +3,26 @@
 import sys
 from typing import Any
 
+import structlog
 from celery import Celery
-from celery.signals import beat_init, celeryd_init, setup_logging
+from celery.signals import (
+    after_task_publish,
+    beat_init,
+    before_task_publish,
+    celeryd_init,
+    setup_logging,
+    task_postrun,
+    task_prerun,
+)
 
+from registry import fault_points
 from registry.settings import Settings
 from workers import logs
 from workers.queues import QUEUES
-from workers.rules import UnsafeConfiguration, broken_rules, misplaced_keys, require
+from workers.rules import UnsafeConfiguration, broken_rules, misplaced_fault, misplaced_keys, require, slow_settings
 from workers.task import Messages, RegistryTask
+
+_LOG = structlog.get_logger()
 
 app = Celery("registry", task_cls=RegistryTask, amqp=Messages)
 app.config_from_object("workers.configuration")
@@ -34,13 +46,42 @@ def _refuse_for(reasons: list[str]) -> None:
 def _check_worker(conf: Any, options: dict[str, Any], **_: Any) -> None:  # noqa: ANN401 - as above
     chosen = options.get("queues") or QUEUES
     queues = chosen.split(",") if isinstance(chosen, str) else list(chosen)
-    _refuse_for(broken_rules(conf) + misplaced_keys(Settings(), queues))
+    settings = Settings()
+    _refuse_for(broken_rules(conf) + misplaced_keys(settings, queues) + misplaced_fault(settings))
+    for reason in slow_settings(settings):
+        _LOG.warning("settings.slow", reason=reason)
+    if settings.fault_point is not None and settings.fault_directory is not None:
+        for point in settings.fault_point.split(","):
+            strike = fault_points.Strike(point=point, directory=settings.fault_directory)
+            fault_points.watch(fault_points.numbered(strike))
+
+
+@task_prerun.connect
+def _name_points(task: Any, **_: Any) -> None:  # noqa: ANN401 - as above
+    """Name what Celery does around a task after it: it publishes the next link when the task's own block is left."""
+    fault_points.begin(task.name)
+
+
+@task_postrun.connect
+def _name_no_points(**_: Any) -> None:  # noqa: ANN401 - as above
+    fault_points.begin(fault_points.OUTSIDE)
+
+
+@before_task_publish.connect
+def _before_publishing(**_: Any) -> None:  # noqa: ANN401 - as above
+    fault_points.reached("publish.before")
+
+
+@after_task_publish.connect
+def _after_publishing(**_: Any) -> None:  # noqa: ANN401 - as above
+    fault_points.reached("publish.after")
 
 
 @beat_init.connect
 def _start_at_once(sender: Any, **_: Any) -> None:  # noqa: ANN401 - as above
     """Enqueue every entry once at start: after a pause nothing waits for its first interval."""
-    _refuse_for(broken_rules(app.conf) + misplaced_keys(Settings(), ()))
+    settings = Settings()
+    _refuse_for(broken_rules(app.conf) + misplaced_keys(settings, ()) + misplaced_fault(settings))
     scheduler = sender.scheduler
     for entry in scheduler.schedule.values():
         scheduler.apply_async(entry, producer=scheduler.producer, advance=False)

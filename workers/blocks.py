@@ -1,27 +1,56 @@
-"""Tasks about the chain: follow its blocks, take an event that somebody pushed."""
+"""Tasks about the chain: follow its blocks, take what somebody pushed."""
 
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from registry.services import blocks, pushed_events
+from registry.services import blocks, pushed_events, pushes
 from workers import canvases
 from workers.app import app
-from workers.runtime import runtime
+from workers.runtime import Runtime, runtime
 
 MOST_AT_ONCE = 100
+MOST_PUSHES = 20
+MOST_PRUNED = 100
+PATIENCE = timedelta(minutes=10)
+"""How long a push waits for an API that does not show its blocks yet."""
+TRIES = 3
 
 
 @app.task(name="chain.follow")
 def follow() -> int:
     """Apply new blocks in order, then have every policy looked at that they concern; answer how many were applied."""
     own = runtime()
+    now = own.now()
+    waiting = pushes.waiting(own.database, limit=MOST_PUSHES)
+    applied = _follow(own, now=now)
+    pushes.take(own.database, waiting, patience=PATIENCE, now=now)
+    pushes.prune(own.database, before=now - timedelta(days=own.settings.push_days), limit=MOST_PRUNED)
+    return applied
+
+
+@app.task(name="chain.take_push")
+def take_push(push_id: int, tries: int = 0) -> str | None:
+    """Follow the chain because of a push, then say what became of it: None if it waits on or was taken before."""
+    own = runtime()
+    now = own.now()
+    waiting = pushes.waiting(own.database, first=push_id, limit=MOST_PUSHES)
+    _follow(own, now=now)
+    taken = pushes.take(own.database, waiting, patience=PATIENCE, now=now)
+    is_left = push_id in {each.id for each in waiting} - taken.keys()
+    # an API learns of a block when we do, and shows it a moment later
+    if is_left and tries < TRIES:
+        canvases.take_push(push_id, tries=tries + 1, seconds=2**tries).delay()
+    return taken.get(push_id)
+
+
+def _follow(own: Runtime, *, now: datetime) -> int:
     followed = blocks.follow(
         own.database,
         own.node,
         own.contracts,
         depths=own.settings.depths,
-        limit=MOST_AT_ONCE,
-        now=datetime.now(UTC),
+        limit=own.blocks_at_once(MOST_AT_ONCE),
+        now=now,
     )
     for policy_id in followed.policy_ids:
         canvases.confirmation(policy_id).delay()

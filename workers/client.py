@@ -142,10 +142,10 @@ class RegistryClient:
         """Go through a tier's Active policies, page by page."""
         return _each(lambda after: self.list_active_by_tier(risk_tier, limit=page_size, after=after))
 
-    def send(self, task: str, message: Mapping[str, Any]) -> Pending[Any]:
-        """Call a task by its name with its one JSON object, as the methods do."""
+    def send(self, task: str, message: Mapping[str, Any], *, queue: str | None = None) -> Pending[Any]:
+        """Call a task by its name with its one JSON object, as the methods do; by way of its own queue or another."""
         key = message.get("idempotency_key")
-        queue = _QUEUE_OF.get(task, DEFAULT)
+        queue = queue or _QUEUE_OF.get(task, DEFAULT)
         end = time.monotonic() + self._seconds
         try:
             with self._connections.acquire(block=True, timeout=self._seconds) as connection:

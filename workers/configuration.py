@@ -50,11 +50,14 @@ task_create_missing_queues = False
 task_routes = {
     "policies.prepare_creation": {"queue": SIGNING},
     "transactions.sign_and_broadcast": {"queue": SIGNING},
+    "transactions.heal": {"queue": SIGNING},
     "transactions.monitor": {"queue": CHAIN},
     "transactions.poll": {"queue": CHAIN},
     "chain.follow": {"queue": CHAIN},
+    "chain.take_push": {"queue": CHAIN},
     "policies.sync_status": {"queue": CHAIN},
     "policies.handle_on_chain_event": {"queue": CHAIN},
+    "policies.reconcile": {"queue": CHAIN},
 }
 
 # in memory: a schedule file would hold nothing that the database does not know better
@@ -69,4 +72,11 @@ beat_schedule = {
     for entry in SCHEDULE
 }
 
-include = ["workers.prices", "workers.policies", "workers.transactions", "workers.blocks", "workers.questions"]
+include = [
+    "workers.prices",
+    "workers.policies",
+    "workers.transactions",
+    "workers.blocks",
+    "workers.questions",
+    "workers.reconciliation",
+]

@@ -1,4 +1,4 @@
-"""The health checks of our processes: `python -m workers.health worker signing`, `… beat`, `… http URL`.
+"""The health checks of our processes: `python -m workers.health worker signing`, `… progress …`, `… beat`, `… http …`.
 
 Each ends with 0 if the process on this machine does its work, else with 1 and a sentence.
 """
@@ -12,7 +12,9 @@ import typer
 from celery import Celery
 from kombu.exceptions import OperationalError
 
+from registry.domain.errors import RegistryError
 from registry.settings import Settings
+from workers.client import RegistryClient
 from workers.heartbeat import sign
 
 ANSWER_SECONDS = 3.0
@@ -34,6 +36,26 @@ def worker(queue: str) -> None:
         raise _unwell(f"{node} does not answer")
     if queue not in names:
         raise _unwell(f"{node} does not take messages from {queue}, but from {', '.join(names)}")
+
+
+@app.command()
+def progress(
+    queue: str,
+    within: Annotated[float, typer.Option(help="Seconds; more than the queue's work ever takes.")] = SILENT_SECONDS,
+) -> None:
+    """Have a question answered by way of this queue: broker, worker, database and results all do their work.
+
+    A worker that is up and takes nothing, or whose children hang, answers `worker` and not this. Where several serve
+    the queue, one of them that does is enough.
+    """
+    settings = Settings()
+    at_broker = settings.broker_url.get_secret_value()
+    at_results = (settings.result_url or settings.broker_url).get_secret_value()
+    try:
+        with RegistryClient(at_broker, at_results, answer_seconds=within) as client:
+            client.send("policies.get_by_id", {"policy_id": 1}, queue=queue).answer()
+    except RegistryError as error:
+        raise _unwell(f"{queue} makes no progress: {error}") from None
 
 
 @app.command()

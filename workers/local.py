@@ -46,7 +46,10 @@ def inherited() -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """How a stack is reached: the ports on which it listens, and the passwords that it takes."""
+    """How a stack is reached: the ports on which it listens, and the passwords that it takes.
+
+    The front door's port is 0 where a stack was kept before there was one: it is given one at its next start.
+    """
 
     postgres_port: int
     valkey_port: int
@@ -55,6 +58,7 @@ class Access:
     postgres_password: str = field(repr=False)
     valkey_password: str = field(repr=False)
     flower_password: str = field(repr=False)
+    api_port: int = 0
 
     @classmethod
     def new(cls, hold: Callable[[], int]) -> Self:
@@ -64,6 +68,7 @@ class Access:
             valkey_port=hold(),
             devnet_port=hold(),
             flower_port=hold(),
+            api_port=hold(),
             postgres_password=secrets.token_urlsafe(24),
             valkey_password=secrets.token_urlsafe(24),
             flower_password=secrets.token_urlsafe(18),
@@ -223,6 +228,19 @@ def flower(*, port: int, password: str, environment: Mapping[str, str]) -> Proce
         ready=HttpAnswers(url=f"http://127.0.0.1:{port}/healthcheck"),
         stop_order=STOP_CLOCKS,
         stop_seconds=1.0,
+        cwd=CHECKOUT,
+    )
+
+
+def api(*, port: int, environment: Mapping[str, str]) -> Process:
+    """Describe the front door; the environment names the file of push secrets, and no key."""
+    return Process(
+        name="api",
+        argv=(sys.executable, "-m", "api", f"--port={port}"),
+        environment={**inherited(), **environment},
+        ready=HttpAnswers(url=f"http://127.0.0.1:{port}/health"),
+        stop_order=STOP_CLOCKS,
+        stop_seconds=2.0,
         cwd=CHECKOUT,
     )
 

@@ -1,6 +1,5 @@
 """Tasks about prices and what follows from them: fetch, premium, capacity."""
 
-from datetime import UTC, datetime
 from uuid import UUID
 
 from registry.domain.prices import Pair
@@ -19,7 +18,8 @@ def fetch(*, pairs: list[str]) -> list[int]:
 @app.task(name="premiums.quote")
 def quote_premium(price_ids: list[int], *, quote: str) -> None:
     """Price a request by the prices just fetched."""
-    creation.price(runtime().database, UUID(quote), price_ids=price_ids, now=datetime.now(UTC))
+    own = runtime()
+    creation.price(own.database, UUID(quote), price_ids=price_ids, now=own.now())
 
 
 @app.task(name="pool.check_capacity")

@@ -16,7 +16,8 @@ def list_by_owner(message: dict[str, Any]) -> dict[str, Any]:
 @app.task(name="policies.get_by_id", ignore_result=False)
 def get_by_id(message: dict[str, Any]) -> dict[str, Any] | None:
     """One policy by either id."""
-    return policies.get_by_id(runtime().database, message)
+    own = runtime()
+    return policies.get_by_id(own.database, message, depths=own.settings.depths)
 
 
 @app.task(name="policies.list_expiring_between", ignore_result=False)

@@ -4,6 +4,8 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from registry.domain.errors import Refusal
+from registry.domain.prices import Pair
+from registry.market.catalogue import ANSWERS_A_HISTORY, ANSWERS_A_PRICE
 from registry.settings import Settings
 from workers.queues import SIGNING
 
@@ -69,6 +71,36 @@ def misplaced_keys(settings: Settings, queues: Collection[str]) -> list[str]:
         for name, path in keys.items()
         if path is not None
     ]
+
+
+def misplaced_fault(settings: Settings) -> list[str]:
+    """Why this process must not be given the fault that it was given."""
+    if settings.fault_point is None:
+        return []
+    reasons = []
+    if settings.network != "testnet":
+        reasons.append("REGISTRY_FAULT_POINT is set and the network is not testnet: the process would end itself")
+    if settings.fault_directory is None or not settings.fault_directory.is_dir():
+        reasons.append(
+            "REGISTRY_FAULT_POINT is set and REGISTRY_FAULT_DIRECTORY is no directory: it would end itself for ever"
+        )
+    return reasons
+
+
+def slow_settings(settings: Settings) -> list[str]:
+    """What still works, and may end at a limit when others are slow."""
+    most = worst_fetch_seconds(settings)
+    if most < settings.soft_time_limit_seconds:
+        return []
+    limit = settings.soft_time_limit_seconds
+    reason = f"prices may take {most:.0f} s where every venue is slow, and a task has {limit} s"
+    return [f"{reason}: lower REGISTRY_VENUE_ANSWER_SECONDS"]
+
+
+def worst_fetch_seconds(settings: Settings) -> float:
+    """What fetching two prices and the closes takes where every venue answers as late as it may."""
+    whole = settings.venue_answer_seconds
+    return len((Pair.BTC_USD, Pair.STX_USD)) * ANSWERS_A_PRICE * whole + ANSWERS_A_HISTORY * whole
 
 
 def require(reasons: Collection[str]) -> None:

@@ -1,6 +1,7 @@
 """How the audit asks a node and its API: HTTP and call-reads of its own, through the Clarity codec alone."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from http import HTTPStatus
 from typing import Any
 
 import requests
@@ -48,6 +49,17 @@ class Api:
     def tip(self) -> str:
         """The newest block's index hash."""
         return str(self.get("/extended/v2/blocks?limit=1")["results"][0]["index_block_hash"])
+
+    def holds(self, block: str) -> bool:
+        """Whether the chain has this block, by its index block hash; one that a fork took back cannot be read at."""
+        path = f"/extended/v2/blocks/0x{block.removeprefix('0x')}"
+        try:
+            answer = self._session.get(self._url + path, timeout=ANSWER_SECONDS)
+        except requests.RequestException as error:
+            raise ChainUnreadable(question=f"GET {path}", reason=str(error)) from error
+        if answer.status_code == HTTPStatus.NOT_FOUND:
+            return False
+        return bool(self.get(path).get("canonical", True))
 
     def call(self, contract: str, function: str, *arguments: Value, tip: str | None = None) -> Value:
         """Call a function that only reads, at a block or at the newest; an optional or a response is opened."""

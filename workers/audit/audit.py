@@ -34,14 +34,20 @@ def audit(database_url: str, addresses: Addresses, *, openings: Mapping[str, Coi
 
     `openings` are accounts whose coins move by our contracts alone, with what each had before its first transaction.
     """
+    return judge(*read_facts(database_url, addresses, openings=openings))
+
+
+def read_facts(
+    database_url: str, addresses: Addresses, *, openings: Mapping[str, Coins] = NOTHING
+) -> tuple[Ledger, Chain]:
+    """Read both sides: Postgres in one snapshot, the chain as of the newest block that Postgres has applied."""
     ledger = read_ledger(database_url)
     reader = ChainReader(addresses)
     try:
         signers = [signer.principal for signer in ledger.signers]
-        chain = reader.read(block=ledger.block, signers=signers, openings=openings)
+        return ledger, reader.read(block=ledger.block, signers=signers, openings=openings)
     finally:
         reader.close()
-    return judge(ledger, chain)
 
 
 def judge(ledger: Ledger, chain: Chain) -> Audit:

@@ -151,16 +151,20 @@ class ChainReader:
         self._api.close()
 
     def read(self, *, block: str, signers: Sequence[str], openings: Mapping[str, Coins] = NOTHING) -> Chain:
-        """Read what the contracts hold at one block, and what they, the signers and some accounts have now."""
+        """Read what the contracts hold at one block, and what they, the signers and some accounts have now.
+
+        Instead of a block that a fork took back the newest one is read: whoever stands on it disagrees with the chain.
+        """
         balances, booked = self._balances()
-        entries, positions = self._policies(block)
+        at = block if self._api.holds(block) else self._api.tip().removeprefix("0x")
+        entries, positions = self._policies(at)
         printed = [*self._api.logs(self._at.pool)]
         return Chain(
             pool=self._at.pool,
             treasury=text(self._api.call(self._at.pool, "get-treasury")),
             entries=entries,
             positions=positions,
-            pools={token.value: self._pool(token, tip=block) for token in Token},
+            pools={token.value: self._pool(token, tip=at) for token in Token},
             balances=balances,
             booked=booked,
             purchases=tuple(_purchase(event, tx_id) for tx_id, event in _named(printed, "policy-purchased")),

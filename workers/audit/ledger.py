@@ -9,7 +9,19 @@ from psycopg2.extensions import ISOLATION_LEVEL_REPEATABLE_READ
 from psycopg2.extras import RealDictCursor
 
 from registry.domain.errors import Alarm
-from workers.audit.records import Book, Hold, Intent, Ledger, Move, Pinned, PolicyRecord, SignerRecord, TierRecord
+from workers.audit.records import (
+    Book,
+    Hold,
+    Intent,
+    Ledger,
+    Move,
+    Pinned,
+    PolicyRecord,
+    RequestRecord,
+    SignerRecord,
+    TierRecord,
+    WishRecord,
+)
 
 TIP = "SELECT index_block_hash, burn_height FROM blocks WHERE is_canonical ORDER BY height DESC LIMIT 1"
 POLICIES = """
@@ -22,7 +34,8 @@ SELECT id::text, policy_id_on_chain AS on_chain, owner_principal AS owner,
 FROM policies ORDER BY created_at, id
 """
 MOVES = """
-SELECT policy_id::text AS policy, edge, from_status AS leaves, to_status AS enters, cause FROM policy_events ORDER BY id
+SELECT policy_id::text AS policy, edge, from_status AS leaves, to_status AS enters, cause, at
+FROM policy_events ORDER BY id
 """
 HOLDS = """
 SELECT policy_id::text AS policy, risk_tier AS tier, token, amount_base_units AS amount, state
@@ -42,8 +55,16 @@ JOIN prices ON prices.id = (pinned ->> 'price_id')::bigint
 """
 INTENTS = """
 SELECT policy_id::text AS policy, purpose, transactions.id::text AS transaction,
-       status = 'Succeeded' AND refusal IS NULL AS is_done
+       status = 'Succeeded' AND refusal IS NULL AS is_done, is_open
 FROM transaction_entries JOIN transactions ON transactions.id = transaction_id ORDER BY transactions.nonce
+"""
+REQUESTS = """
+SELECT owner_principal AS owner, idempotency_key AS key, policy_id::text AS policy, encode(quote_id, 'hex') AS quote_id,
+       premium_base_units AS premium, fee_base_units AS fee, collateral_base_units AS collateral
+FROM quotes WHERE policy_id IS NOT NULL ORDER BY created_at, id
+"""
+WISHES = """
+SELECT policy_id::text AS policy, idempotency_key AS key, state FROM activation_requests ORDER BY requested_at, id
 """
 ASKED = "SELECT DISTINCT policy_id::text AS policy FROM activation_requests WHERE state IN ('open', 'accepted')"
 FOLLOWED = """
@@ -89,6 +110,8 @@ def _read(cursor: RealDictCursor) -> Ledger:
         books={row.pop("token"): _book(row) for row in _rows(cursor, BOOKS)},
         pinned=_pinned(cursor),
         intents=tuple(Intent(**row) for row in _rows(cursor, INTENTS)),
+        requests=tuple(RequestRecord(**row) for row in _rows(cursor, REQUESTS)),
+        wishes=tuple(WishRecord(**row) for row in _rows(cursor, WISHES)),
         asked=frozenset(row["policy"] for row in _rows(cursor, ASKED)),
         followed=frozenset(row["tx_id"] for row in _rows(cursor, FOLLOWED)),
         signers=tuple(SignerRecord(**{**row, "nonces": tuple(row["nonces"])}) for row in _rows(cursor, SIGNERS)),

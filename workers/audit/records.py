@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,12 +28,13 @@ class PolicyRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Move:
-    """A row of `policy_events`."""
+    """A row of `policy_events`; `at` by the clock of whoever wrote it."""
 
     edge: str
     leaves: str | None
     enters: str
     cause: str
+    at: datetime
 
     def to_json(self) -> dict[str, str]:
         """The edge and why it was walked."""
@@ -84,12 +86,38 @@ class Pinned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
-    """A row of `transaction_entries` with its transaction: what was signed for one policy, and whether it was done."""
+    """A row of `transaction_entries` with its transaction: what was signed for one policy, and whether it was done.
+
+    `is_open`: it may still take effect.
+    """
 
     policy: str
     purpose: str
     transaction: str
     is_done: bool
+    is_open: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestRecord:
+    """A row of `quotes` that was recorded: which policy came of an owner's key, and what it was quoted at."""
+
+    owner: str
+    key: str
+    policy: str
+    quote_id: str
+    premium: int
+    fee: int
+    collateral: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WishRecord:
+    """A row of `activation_requests`."""
+
+    policy: str
+    key: str
+    state: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +147,8 @@ class Ledger:
     books: Mapping[str, Book]
     pinned: Mapping[str, Pinned]
     intents: tuple[Intent, ...]
+    requests: tuple[RequestRecord, ...]
+    wishes: tuple[WishRecord, ...]
     asked: frozenset[str]
     followed: frozenset[str]
     signers: tuple[SignerRecord, ...]

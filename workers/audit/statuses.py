@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
 from registry.domain.policy import TRANSITIONS, Edge, OnChainStatus, PolicyStatus
-from workers.audit.chain import Chain
-from workers.audit.records import Ledger, PolicyRecord
+from workers.audit.chain import Chain, Purchase
+from workers.audit.records import Ledger, PolicyRecord, RequestRecord
 
 _S = PolicyStatus
 AGREES: Mapping[int | None, frozenset[PolicyStatus]] = MappingProxyType(
@@ -49,7 +49,11 @@ def registry_and_pool_agree(_ledger: Ledger, chain: Chain) -> Complaints:
 
 
 def terms_agree(ledger: Ledger, chain: Chain) -> Complaints:
-    """Owner, strike, amount, end, premium, fee, token and collateral of each row are those of its one purchase."""
+    """Owner, strike, amount, end, premium, fee, token and collateral of each row are those of its one purchase.
+
+    And that is the purchase of what was quoted for it.
+    """
+    quoted = {request.policy: request for request in ledger.requests}
     purchases = {purchase.on_chain: purchase for purchase in chain.purchases}
     holds = {hold.policy: hold for hold in ledger.holds}
     if len(purchases) != len(chain.purchases) or len({each.quote_id for each in chain.purchases}) != len(purchases):
@@ -70,6 +74,13 @@ def terms_agree(ledger: Ledger, chain: Chain) -> Complaints:
         hold = holds.get(policy.id)
         if hold is not None and (hold.token, hold.amount) != (purchase.token, purchase.collateral):
             yield f"policy {policy.id} holds {hold.amount} {hold.token} here, {purchase.collateral} on chain"
+        if policy.id in quoted and not _is_of(purchase, quoted[policy.id]):
+            yield f"policy {policy.id} was bought by {purchase}, its quote is {quoted[policy.id]}"
+
+
+def _is_of(purchase: Purchase, quote: RequestRecord) -> bool:
+    bought = (purchase.quote_id, purchase.premium, purchase.fee, purchase.collateral)
+    return bought == (quote.quote_id, quote.premium, quote.fee, quote.collateral)
 
 
 def others_are_skipped(ledger: Ledger, chain: Chain) -> Complaints:

@@ -31,13 +31,11 @@ def add_to(app: typer.Typer) -> None:
 @contracts.command(epilog=examples("registry contracts show", "registry contracts show --json"))
 def show(*, as_json: AsJson = False) -> None:
     """Show how the contracts stand: deployed or not, whether their source is ours, who may do what, the pool."""
-    from workers.deployment.order import source_reader  # noqa: PLC0415 - imported when it runs
-    from workers.deployment.standing import standing  # noqa: PLC0415 - as above
+    from workers.deployment.standing import standing  # noqa: PLC0415 - imported when it runs
 
     with sentences(), Progress() as progress, open_runtime(progress=progress) as runtime:
         progress.phase("the contracts are read")
-        with source_reader(runtime.settings, runtime.node) as read_source:
-            told = standing(runtime.contracts, node=runtime.node, read_source=read_source)
+        told = standing(runtime.contracts, node=runtime.node, read_source=runtime.node.contract_source)
     if as_json:
         print_json(told)
     else:

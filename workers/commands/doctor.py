@@ -65,7 +65,15 @@ def _examine(progress: Progress) -> "Iterator[tuple[str, Check]]":
 
 
 def _parts(runtime: "Runtime") -> "Iterator[tuple[str, Callable[[], Checks]]]":
-    from workers.commands.checks import broker, chain, database, environment, processes, venues  # noqa: PLC0415 - above
+    from workers.commands.checks import (  # noqa: PLC0415 - above
+        broker,
+        chain,
+        database,
+        environment,
+        processes,
+        pushes,
+        venues,
+    )
 
     fleet = processes.Fleet(settings=runtime.settings)
     yield "settings", lambda: environment.look(runtime)
@@ -74,6 +82,7 @@ def _parts(runtime: "Runtime") -> "Iterator[tuple[str, Callable[[], Checks]]]":
     yield "broker", fleet.begin
     yield "chain", lambda: chain.look(runtime)
     yield "venues", lambda: venues.look(runtime)
+    yield "pushes", lambda: pushes.look(runtime)
     yield "workers", fleet.look
 
 

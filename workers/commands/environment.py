@@ -9,6 +9,8 @@ from workers.commands.frame import BadSettings
 from workers.commands.progress import Progress
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from registry.settings import Settings
     from registry.store.session import Database
     from workers.runtime import Runtime
@@ -55,6 +57,13 @@ def open_database(*, doing: str = "the database is asked") -> Iterator["Database
             yield database
         finally:
             database.close()
+
+
+def now_of(database: "Database") -> "datetime":
+    """What time it is for all processes."""
+    from registry.store.clock import DatabaseClock  # noqa: PLC0415 - as above
+
+    return DatabaseClock(database).now()
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import typer
 
 from registry.domain.policy import PolicyStatus
 from registry.domain.tier import RiskTier
-from workers.commands.environment import open_database
+from workers.commands.environment import open_database, read_settings
 from workers.commands.frame import AsJson, BadUse, examples, group, print_json, sentences
 from workers.commands.paper import bitcoins, coins, dollars, print_facts, print_heading, print_table, second
 
@@ -86,7 +86,7 @@ def show(
     from registry.queries.timeline import whole  # noqa: PLC0415 - imported when it runs
 
     with sentences(), open_database() as database, found_policy(database, policy) as (session, row):
-        told = whole(session, row)
+        told = whole(session, row, depths=read_settings().depths)
     if as_json:
         print_json(told)
     else:
@@ -124,6 +124,10 @@ def _cells(each: dict[str, Any]) -> tuple[object, ...]:
 
 def _print_whole(told: dict[str, Any]) -> None:
     print_facts({name: value for name, value in told["policy"].items() if not isinstance(value, dict)})
+    for name, each in told["chain"].items():
+        if each is not None:
+            print_heading(f"{name} on chain")
+            print_facts(each, indent="  ")
     for name in ("quote", "collateral", "settlement"):
         if told[name] is not None:
             print_heading(name)

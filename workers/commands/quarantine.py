@@ -1,6 +1,5 @@
 """`registry quarantine`: purchases that no quote of ours explains, and an operator's decision to stand by one."""
 
-from datetime import UTC, datetime
 from operator import itemgetter
 from typing import Annotated
 
@@ -68,7 +67,7 @@ def release(
             tier=tier,
             reason=reason,
             actor=operator(by),
-            now=datetime.now(UTC),
+            now=runtime.now(),
         )
     if as_json:
         print_json({"released": str(policy_id), "tier": tier.value})

@@ -26,8 +26,9 @@ def add_to(app: typer.Typer) -> None:
 def demo(*, as_json: AsJson = False, directory: Anew = None) -> None:
     """Take policies through their lives on a chain's real VM, then audit the result.
 
-    Starts PostgreSQL, Valkey, a devnet, the workers, beat and Flower, and stops them all again. Ends with 1 if a
-    policy does not end as it should or a check of the audit fails. Variables named REGISTRY_… are ignored.
+    Starts PostgreSQL, Valkey, a devnet, the workers, beat, the front door and Flower, and stops all of them again.
+    Ends with 1 if a policy does not end as it should or a check of the audit fails. Variables named REGISTRY_… are
+    ignored.
     """
     from workers.demo.run import run  # noqa: PLC0415 - a command imports what it needs when it runs
 

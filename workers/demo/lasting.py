@@ -13,7 +13,7 @@ from registry.store.session import Database
 from workers import local
 from workers.demo.belonging import known_height, require_both, require_together
 from workers.demo.kept import ACCESS, DEVNET_JOURNAL, ENVIRONMENT, KEYS, MADE, Kept, reset_command
-from workers.demo.stack import Pace, Stack, begin, plan, serve
+from workers.demo.stack import PUSH_SECRETS, Pace, Stack, begin, plan, serve
 from workers.embedded import account
 from workers.embedded.ports import HeldPorts
 from workers.embedded.runfile import RunFile
@@ -124,6 +124,7 @@ def _keep_ports(kept: Kept, ports: HeldPorts, *, tell: Tell) -> local.Access:
         valkey_port=ports.hold_lasting(before.valkey_port),
         devnet_port=ports.hold_lasting(before.devnet_port),
         flower_port=ports.hold_lasting(before.flower_port),
+        api_port=ports.hold_lasting(before.api_port or None),
     )
     for server, (old, new) in _moved(before, access).items():
         tell(f"port {old} is taken: {server} listens on {new} from now on")
@@ -138,6 +139,7 @@ def _moved(before: local.Access, access: local.Access) -> dict[str, tuple[int, i
         "valkey": (before.valkey_port, access.valkey_port),
         "devnet": (before.devnet_port, access.devnet_port),
         "flower": (before.flower_port, access.flower_port),
+        "front door": (before.api_port or access.api_port, access.api_port),
     }
     return {server: (old, new) for server, (old, new) in ports.items() if old != new}
 
@@ -177,7 +179,7 @@ def _data(directory: Path) -> tuple[Path, ...]:
     places = [directory] if elsewhere is None or elsewhere.parent != account.ROOTS_PLACE else [directory, elsewhere]
     return (
         *(place / name for place in places for name in ("postgres", "valkey")),
-        *(directory / name for name in (DEVNET_JOURNAL, ACCESS, KEYS, MADE, ENVIRONMENT)),
+        *(directory / name for name in (DEVNET_JOURNAL, ACCESS, KEYS, PUSH_SECRETS, MADE, ENVIRONMENT)),
     )
 
 

@@ -1,6 +1,7 @@
 """The whole stack on a devnet: started side by side where it can be, with contracts deployed and pools filled."""
 
 import json
+import secrets
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
@@ -8,20 +9,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
+from registry.domain.push import PushSource
 from registry.stacks.http_node import HttpNode
 from workers import local
 from workers.demo.deployment import Cast, deploy
 from workers.demo.devnet import Devnet
 from workers.demo.wallets import Wallet
-from workers.embedded.account import private_directory, private_file
+from workers.embedded.account import lasting_file, private_directory, private_file
 from workers.embedded.ports import HeldPorts
 from workers.embedded.process import Process
 from workers.embedded.supervisor import Supervisor
 from workers.local import CHECKOUT, Access, Foundations
 from workers.queues import QUEUES, SIGNING
 
+PUSH_SECRETS = "push-secrets"
 QUOTE_VALID_BLOCKS = 30
 SOFT_SHUTDOWN_SECONDS = 2
+LEASE_SECONDS = 4
+"""What fails is tried again as soon as blocks come here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +39,9 @@ class Pace:
 
 HURRIED = Pace(
     block_seconds=1,
-    schedule_seconds=MappingProxyType({"expiration_sweep": 1, "quote_expiry": 1, "follow": 1, "poll": 1, "advance": 1}),
+    schedule_seconds=MappingProxyType(
+        {"expiration_sweep": 1, "quote_expiry": 1, "follow": 1, "poll": 1, "heal": 2, "advance": 1}
+    ),
 )
 
 
@@ -44,9 +51,16 @@ class Stack:
 
     foundations: Foundations
     cast: Cast
+    directory: Path
+    api_port: int
     flower_port: int
     flower_password: str = field(repr=False)
     pace: Pace = HURRIED
+
+    @property
+    def api_url(self) -> str:
+        """The front door."""
+        return f"http://127.0.0.1:{self.api_port}"
 
     @property
     def flower_url(self) -> str:
@@ -74,7 +88,15 @@ class Stack:
             "REGISTRY_VENUE_URL": self.venue_url,
             "REGISTRY_PYTH_API_KEY": "devnet",
             "REGISTRY_SCHEDULE_SECONDS": json.dumps(dict(self.pace.schedule_seconds)),
+            "REGISTRY_LEASE_SECONDS": str(LEASE_SECONDS),
             "REGISTRY_SOFT_SHUTDOWN_SECONDS": str(SOFT_SHUTDOWN_SECONDS),
+        }
+
+    def door_environment(self) -> dict[str, str]:
+        """Say where the front door is, and which file has the secrets that it asks for."""
+        return {
+            "REGISTRY_API_PORT": str(self.api_port),
+            "REGISTRY_PUSH_SECRET_FILE": str(self.directory / PUSH_SECRETS),
         }
 
 
@@ -90,6 +112,8 @@ def plan(directory: Path, access: Access, *, cast: Cast, pace: Pace, journal: Pa
     return Stack(
         foundations=local.plan_foundations(directory, access, journal=journal),
         cast=cast,
+        directory=directory,
+        api_port=access.api_port,
         flower_port=access.flower_port,
         flower_password=access.flower_password,
         pace=pace,
@@ -113,18 +137,22 @@ def begin(supervisor: Supervisor, stack: Stack, *, owners: Sequence[Wallet], tel
 
 
 def serve(supervisor: Supervisor, stack: Stack, *jobs: Process, tell: Callable[[str], None]) -> None:
-    """Start blocks, workers, beat and Flower on foundations that stand; `jobs` are done once there are tables."""
-    tell("workers, beat and Flower start")
+    """Start blocks and every process of ours on foundations that stand; `jobs` are done once there are tables."""
+    tell("workers, beat, front door and Flower start")
     with closing(Devnet(stack.devnet_url)) as devnet:
         period = stack.pace.block_seconds * 1000
         devnet.tick(block_ms=period, burn_block_ms=period)
     environment = stack.environment()
+    push_secret = _keep_push_secrets(stack)
     supervisor.start(
         _command("migrate", environment=environment),
         *_workers(supervisor.directory, stack),
+        local.api(port=stack.api_port, environment={**environment, **stack.door_environment()}),
         local.flower(port=stack.flower_port, password=stack.flower_password, environment=environment),
     )
     supervisor.start(*jobs, local.beat(environment=environment))
+    with closing(Devnet(stack.devnet_url)) as devnet:
+        devnet.observe({"url": f"{stack.api_url}/events/node", "kind": "node", "secret": push_secret})
 
 
 def _workers(directory: Path, stack: Stack) -> list[Process]:
@@ -134,6 +162,15 @@ def _workers(directory: Path, stack: Stack) -> list[Process]:
         local.worker(queue, environment={**stack.environment(), **(keys if queue == SIGNING else {})})
         for queue in QUEUES
     ]
+
+
+def _keep_push_secrets(stack: Stack) -> str:
+    """Make the secrets of whoever pushes, if none are kept; answer that of the node."""
+    path = stack.directory / PUSH_SECRETS
+    if not path.is_file():
+        lasting_file(path, "".join(f"{source} {secrets.token_urlsafe(24)}\n" for source in PushSource))
+    lines = (line.split() for line in path.read_text().splitlines())
+    return next((words[-1] for words in lines if words[:1] == [PushSource.NODE.value]), "")
 
 
 def _key_files(directory: Path, cast: Cast) -> dict[str, str]:

@@ -17,7 +17,9 @@ from workers.embedded.supervisor import Supervisor
 from workers.local import FLOWER_USER
 
 BLOCK_SECONDS = 5
-SCHEDULE_SECONDS = MappingProxyType({"expiration_sweep": 5, "quote_expiry": 5, "follow": 2, "poll": 2, "advance": 2})
+SCHEDULE_SECONDS = MappingProxyType(
+    {"expiration_sweep": 5, "quote_expiry": 5, "follow": 2, "poll": 2, "heal": 5, "advance": 2}
+)
 
 READERS = {"postgres", "valkey", "devnet"}
 
@@ -43,7 +45,7 @@ def run(*, directory: Path | None, as_json: bool, block_seconds: int = BLOCK_SEC
         display.open()
         pace = Pace(block_seconds=block_seconds, schedule_seconds=SCHEDULE_SECONDS)
         stack = start_lasting(supervisor, ports, pace=pace, tell=display.phase)
-        settings = Kept(directory=supervisor.directory).write_environment(stack.environment())
+        settings = Kept(directory=supervisor.directory).write_environment(_settings(stack))
         display.phase("ready")
         display.close()
         _say(stack, settings, logs=supervisor.directory / "logs", as_json=as_json)
@@ -86,16 +88,22 @@ def addresses(stack: Stack) -> dict[str, str]:
         "node_and_api": stack.devnet_url,
         "devnet_admin": f"{stack.devnet_url}/devnet/status",
         "venues": stack.venue_url,
+        "front_door": f"{stack.api_url}/events",
         "flower": stack.flower_url,
         "flower_user": FLOWER_USER,
         "flower_password": stack.flower_password,
     }
 
 
+def _settings(stack: Stack) -> dict[str, str]:
+    """What a service needs to know; the secrets of whoever pushes are a file that is named."""
+    return {**stack.environment(), **stack.door_environment()}
+
+
 def _say(stack: Stack, settings: Path, *, logs: Path, as_json: bool) -> None:
     """Print where everything is and what a service needs to know, on stdout; `settings` is that as a file."""
     if as_json:
-        said = {"addresses": addresses(stack), "environment": stack.environment(), "logs": str(logs)}
+        said = {"addresses": addresses(stack), "environment": _settings(stack), "logs": str(logs)}
         sys.stdout.write(json.dumps(said, indent=2) + "\n")
         sys.stdout.flush()
         return

@@ -4,11 +4,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from registry.domain.units import MICRO_PER_STX, Principal
-from registry.stacks.node import Block
+from registry.stacks.endpoint import Endpoint
+from registry.stacks.node import Block, NodeUnavailable
 from registry.store import blocks
 from registry.store.session import unit_of_work
 from workers.commands.checks.check import Check, Checks, held, ok, problem, warning
-from workers.deployment.order import address_of, source_reader
+from workers.deployment.order import address_of
 from workers.deployment.standing import standing
 from workers.runtime import Runtime
 
@@ -26,7 +27,9 @@ def look(runtime: Runtime) -> Checks:
 def node(runtime: Runtime) -> Checks:
     """Whether it answers, is synced, and is of the chain that we sign for."""
     info, settings = runtime.node.info(), runtime.settings
-    yield ok("node", f"{info.server_version} at {settings.stacks_url.rpartition('@')[2]}")
+    several = len(runtime.node.endpoints)
+    place = settings.stacks_url.rpartition("@")[2] if several == 1 else f"one of {several} nodes"
+    yield ok("node", f"{info.server_version} at {place}")
     if info.network_id == settings.chain_id:
         yield ok("chain id", f"{info.network_id}, {settings.network}")
     else:
@@ -42,14 +45,16 @@ def node(runtime: Runtime) -> Checks:
         yield warning("height", found, do="see whether Stacks makes blocks: contracts do not see Bitcoin go on")
     else:
         yield ok("height", found)
+    if several > 1:
+        for each in runtime.node.endpoints:
+            yield _one_of_several(each, settings.chain_id, tip)
     yield from held("followed", lambda: _followed(runtime, tip))
 
 
 def contracts(runtime: Runtime) -> Checks:
     """Whether ours stand there, and whether those named are those whose keys we have."""
     settings = runtime.settings
-    with source_reader(settings, runtime.node) as read_source:
-        told = standing(runtime.contracts, node=runtime.node, read_source=read_source)
+    told = standing(runtime.contracts, node=runtime.node, read_source=runtime.node.contract_source)
     for each in told["contracts"]:
         yield _contract(each)
     backend, signer = settings.backend_key_file, settings.quote_key_file
@@ -62,6 +67,22 @@ def contracts(runtime: Runtime) -> Checks:
     payer = own_backend or told["backend"]
     if payer is not None:
         yield _funds(runtime, payer)
+
+
+def _one_of_several(endpoint: Endpoint, chain_id: int, tip: Block) -> Check:
+    """One node by itself: of our chain, and near what another showed."""
+    name = f"node {endpoint.name}"
+    try:
+        info, own = endpoint.node.info(), endpoint.node.tip()
+    except NodeUnavailable as error:
+        return warning(name, str(error.figures["reason"]), do="nothing while another answers, or name another")
+    if info.network_id != chain_id:
+        return problem(name, f"of network {info.network_id}", do="take it out of REGISTRY_STACKS_URL")
+    found = f"{info.server_version}, tip {own.height}"
+    behind = tip.burn_height - own.burn_height
+    if behind > BEHIND_BLOCKS or not info.is_fully_synced:
+        return warning(name, f"{found}, {max(0, behind)} burn blocks behind", do="wait: while it is used all waits too")
+    return ok(name, found)
 
 
 def _age(tip: Block) -> Check:
@@ -129,7 +150,7 @@ def _pool(told: dict[str, Any]) -> Check:
 def _funds(runtime: Runtime, payer: Principal) -> Check:
     """What the backend can still pay for: a payout that cannot pay its fee waits."""
     settings = runtime.settings
-    fee, balance = settings.transaction_fee_micro_stx, runtime.node.account(payer).balance
+    fee, balance = settings.fee_floor_micro_stx, runtime.node.account(payer).balance
     left = balance // fee
     found = f"{payer} has {balance / MICRO_PER_STX:.6f} STX, {left} transactions"
     if left == 0:

@@ -11,7 +11,7 @@ from registry.stacks.network import MAINNET, TESTNET
 from workers.commands.checks.check import Check, Checks, held, ok, problem, trouble, warning
 from workers.commands.environment import wrong_settings
 from workers.deployment.order import read_key_file
-from workers.rules import broken_rules
+from workers.rules import broken_rules, slow_settings
 from workers.runtime import Runtime, UnusableKey
 
 PREFIX = "REGISTRY_"
@@ -81,7 +81,10 @@ def rules() -> Checks:
     broken = broken_rules(app.conf)
     for sentence in broken:
         yield problem("start-up rules", sentence, do="correct the REGISTRY_… variable; .env.example has the defaults")
-    if not broken:
+    slow = slow_settings(Settings())
+    for sentence in slow:
+        yield warning("start-up rules", sentence, do="nothing while venues are quick; .env.example has the defaults")
+    if not broken and not slow:
         limits = f"time limit {app.conf.task_time_limit} s, visibility timeout {app.conf.visibility_timeout} s"
         yield ok("start-up rules", f"all hold; {limits}")
 

@@ -1,0 +1,1 @@
+"""The HTTP front door: what other systems push to us."""

@@ -1,0 +1,43 @@
+"""`python -m api`: the front door as a process. It holds no key, and the file of push secrets."""
+
+import sys
+from contextlib import closing
+from typing import Annotated
+
+import typer
+
+from api.app import create_app
+from api.door import Door
+from api.doorbell import Doorbell
+from api.server import server
+from registry.domain.errors import RegistryError
+from registry.settings import Settings
+from workers import logs
+from workers.push_secrets import read_push_secrets
+from workers.rules import misplaced_keys, require
+from workers.runtime import Runtime
+
+FAILED = 1
+
+
+def main(
+    host: Annotated[str, typer.Option(help="The interface to listen on.")] = "127.0.0.1",
+    port: Annotated[int | None, typer.Option(help="REGISTRY_API_PORT unless told.")] = None,
+) -> None:
+    """Take what nodes and hooks push, until SIGTERM."""
+    settings = Settings()
+    logs.set_up(as_json=not sys.stderr.isatty() if settings.log_json is None else settings.log_json)
+    try:
+        require(misplaced_keys(settings, ()))
+        secrets = read_push_secrets(settings.push_secret_file)
+    except RegistryError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(FAILED) from None
+    runtime = Runtime(settings=settings)
+    with closing(runtime.database) as database, Doorbell(settings.broker_url.get_secret_value()) as bell:
+        app = create_app(Door(database=database, secrets=secrets, bell=bell))
+        server(app, host=host, port=settings.api_port if port is None else port).run()
+
+
+if __name__ == "__main__":
+    typer.run(main)
