@@ -24,7 +24,7 @@ NODE := $(BIN)/python -m workers.embedded.node
 NODE_TESTS = $(sort $(shell find contracts devnet -name node_modules -prune -o -name '*.test.mjs' -print))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check bench clean python
+.PHONY: help setup demo up test chaos check bench clean python
 .NOTPARALLEL:
 
 help: ## List what make can do
@@ -40,7 +40,10 @@ up: setup ## Run the same stack until Ctrl-C, for other services to use
 
 test: setup ## Run all tests: contracts and devnet in Node, then the rest in Python
 	$(NODE) node --test $(NODE_TESTS)
-	$(BIN)/pytest --cov $(ARGS)
+	$(BIN)/pytest --numprocesses=2 --dist=loadfile --cov $(ARGS)
+
+chaos: setup ## Take policies through their lives while everything around them fails, and count what that cost
+	@exec $(BIN)/python -m tests.chaos $(ARGS)
 
 check: setup ## Check style, types and the direction of imports
 	$(BIN)/ruff check

@@ -8,14 +8,15 @@ from typing import Any
 
 import requests
 
+from registry.domain.fees import Fees
 from registry.domain.units import BaseUnits, MicroStx, Principal, Token, TxId
-from registry.services.broadcast import Signer
 from registry.stacks import contracts as calls
 from registry.stacks.clarity import StringAscii, UInt, Value, from_hex, parse_principal
 from registry.stacks.contracts import Call, Contracts
 from registry.stacks.http_node import HttpNode
 from registry.stacks.node import Accepted
 from registry.stacks.principals import ContractPrincipal
+from registry.stacks.signer import Signer
 from registry.stacks.signing import PrivateKey, sign
 from registry.stacks.wire import (
     TESTNET,
@@ -33,6 +34,7 @@ from registry.stacks.wire import (
 ROOT = Path(__file__).parents[2]
 CLARITY = 3
 FEE = 50_000
+CEILING = 4 * FEE
 POCKET_MONEY = 10**10
 DEPOSITS = {Token.STX: 10**13, Token.SBTC: 100 * 10**8}
 
@@ -78,11 +80,11 @@ class Chain:
 
     @property
     def signer(self) -> Signer:
-        return Signer(key=self.backend, fee=MicroStx(FEE), window=20)
+        return Signer(key=self.backend, fees=Fees(floor=MicroStx(FEE), ceiling=MicroStx(CEILING)), window=20)
 
     def order(self, name: str, **body: object) -> dict[str, Any]:
         """Tell the devnet what no node can be told."""
-        answer = requests.post(f"{self.url}/devnet/{name}", json=body, timeout=10)
+        answer = requests.post(f"{self.url}/devnet/{name}", json=body, timeout=60)
         assert answer.ok, answer.text
         told: dict[str, Any] = answer.json()
         return told

@@ -31,7 +31,7 @@ from workers.local import beat, worker
 
 _NUMBERS = itertools.count(1)
 TEMPLATE = "registry_template"
-SCHEDULE = {"follow": 0.5, "poll": 0.5, "advance": 0.5, "quote_expiry": 0.5, "expiration_sweep": 0.5}
+SCHEDULE = {"follow": 0.5, "poll": 0.5, "heal": 1, "advance": 0.5, "quote_expiry": 0.5, "expiration_sweep": 0.5}
 
 NewDatabase = Callable[[], Database]
 """Makes a database without any table, gone with the test."""
@@ -203,6 +203,7 @@ def stack(
         "REGISTRY_SBTC_CONTRACT": own_chain.contracts.sbtc,
         "REGISTRY_SCHEDULE_SECONDS": json.dumps(SCHEDULE),
         "REGISTRY_SOFT_SHUTDOWN_SECONDS": "2",
+        "REGISTRY_LEASE_SECONDS": "3",
     }
     processes = [
         worker("signing", environment={**environment, **key_files}),

@@ -35,11 +35,11 @@ _MAKE = (
     INSERT INTO policies (id, policy_id_on_chain, owner_principal, counterparty_principal,
         protected_value_price_feed_units, protected_amount_sats, expiration_height, policy_type, status_on_chain,
         status_detailed, premium_amount_base_units, premium_token, premium_fee_amount_base_units, risk_tier,
-        exercise_style, next_look_at, next_look_height, created_at)
+        exercise_style, next_look_at, next_look_height, created_at, lease_token, lease_attempts)
     SELECT id, CASE WHEN bought THEN n END, owner, 'pool', 4500000000000, 1000000, ends, 'PUT', on_chain, status,
         CASE WHEN bought THEN 1000 END, CASE WHEN bought THEN token END, CASE WHEN bought THEN 10 END, tier, 'american',
         CASE WHEN status = 'Active' AND n % 10 = 6 THEN at END,
-        CASE WHEN status = 'PendingCreation' OR status = 'Active' AND n % 10 = 7 THEN ends END, at
+        CASE WHEN status = 'PendingCreation' OR status = 'Active' AND n % 10 = 7 THEN ends END, at, 0, 0
     FROM crowd
     """,
     """

@@ -10,8 +10,9 @@ from sqlmodel import col
 
 from registry.domain.capacity import OpenQuoteLimits
 from registry.domain.height import ChainHeight, Depths
+from registry.domain.lease import Lease
 from registry.domain.policy import Edge
-from registry.domain.steps import Step, StepKind
+from registry.domain.steps import StepKind
 from registry.domain.transaction import ExpirationPath
 from registry.domain.units import Principal, Token, TxId
 from registry.market.feed import Feed
@@ -23,7 +24,7 @@ from registry.store.session import Database, unit_of_work
 from registry.store.tables import PolicyEventRow, PolicyRow
 from tests.integration.chain import Chain, new_key
 
-LEASE = timedelta(seconds=30)
+LEASE = Lease(owner="driver", length=timedelta(seconds=30))
 PAUSE = timedelta(0)
 
 
@@ -75,7 +76,7 @@ class Driver:
     def record(self, quote: UUID) -> UUID:
         height = self.chain.node.tip().burn_height
         return creation.record(
-            self.database, self.chain.contracts, quote, height=height, limits=self.limits, now=_now()
+            self.database, self.chain.contracts, quote, height=height, limits=self.limits, lease=LEASE, now=_now()
         )
 
     def follow(self) -> list[Edge]:
@@ -103,7 +104,7 @@ class Driver:
     def activate(self, policy_id: UUID, *, key: str = "activate", **more: object) -> dict[str, Any]:
         message = {"owner_principal": self.owner, "policy_id": str(policy_id), "idempotency_key": key, **more}
         height = self.chain.node.tip().burn_height
-        wish = activation.request(self.database, self.chain.contracts, message, height=height, now=_now())
+        wish = activation.request(self.database, self.chain.contracts, message, height=height, lease=LEASE, now=_now())
         return self.decide(wish.policy_id)
 
     def decide(self, policy_id: UUID) -> dict[str, Any]:
@@ -114,7 +115,9 @@ class Driver:
     def sign(self, *policy_ids: UUID) -> UUID | None:
         own = self.chain
         signer = replace(own.signer, expiration_path=self.expiration_path)
-        return broadcast.sign_for(self.database, own.node, own.contracts, signer, policy_ids, height=self.height)
+        return broadcast.sign_for(
+            self.database, own.node, own.contracts, signer, policy_ids, height=self.height, now=_now()
+        )
 
     def send(self, transaction_id: UUID) -> None:
         broadcast.send(self.database, self.chain.node, transaction_id, now=_now())
@@ -140,18 +143,21 @@ class Driver:
         return expiration.begin(self.database, policy_ids, height=self.height, now=_now())
 
     def sweep(self, *, limit: int = 100) -> tuple[list[UUID], list[UUID]]:
-        return expiration.sweep(self.database, height=self.height, limit=limit, now=_now())
+        found = expiration.sweep(self.database, height=self.height, limit=limit, lease=LEASE, now=_now())
+        american, european = ([held.policy_id for held in each] for each in found)
+        return american, european
 
     def give_up(self, policy_id: UUID) -> bool:
         return expiration.give_up(self.database, policy_id, height=self.height, now=_now())
 
-    def claim(self, *, limit: int = 100) -> list[UUID]:
+    def claim(self, *, limit: int = 100, later: timedelta = timedelta(0)) -> list[UUID]:
         """What stands still and is due for a look."""
-        return advance.claim(self.database, height=self.height, lease=LEASE, limit=limit, now=_now())
+        claimed = advance.claim(self.database, height=self.height, lease=LEASE, limit=limit, now=_now() + later)
+        return [held.policy_id for held in claimed]
 
     def next(self, policy_id: UUID) -> StepKind | None:
-        step: Step | None = advance.step_of(self.database, policy_id, height=self.height, lease=LEASE, now=_now())
-        return None if step is None else step.kind
+        drive = advance.step_of(self.database, policy_id, height=self.height, lease=LEASE, now=_now())
+        return None if drive is None else drive.step.kind
 
     def policy(self, policy_id: UUID) -> PolicyRow:
         with unit_of_work(self.database) as session:

@@ -14,12 +14,16 @@ from registry.store.tables import (
     BlockRow,
     ChainEventRow,
     DailyCloseRow,
+    FailureRow,
     PolicyEventRow,
     PolicyRow,
     PoolBookRow,
     PriceRow,
+    PushRow,
     QuoteRow,
+    ReconciliationRow,
     ReservationRow,
+    Resolution,
     SettlementRow,
     SignerRow,
     TierCapitalRow,
@@ -175,3 +179,28 @@ def chain_event(**changes: Any) -> ChainEventRow:
     return ChainEventRow(
         **{"block": BLOCK, "tx_id": "a" * 64, "event_index": 0, "contract": POOL, "raw": b"\0", **changes}
     )
+
+
+def reconciliation(**changes: Any) -> ReconciliationRow:
+    """A run that has compared nothing yet."""
+    return ReconciliationRow(**{"block": BLOCK, "height": 1, **changes})
+
+
+MESSAGE: dict[str, Any] = {"task": "policies.advance", "task_id": "one", "arguments": {}}
+"""What a failure says of a message."""
+
+
+def failure(**changes: Any) -> FailureRow:
+    """What will not go on by itself."""
+    return FailureRow(**{"cause": "refused", **changes})
+
+
+def closed(**changes: Any) -> dict[str, Any]:
+    """How a failure says that it was decided about."""
+    usual = {"closed_at": THEN, "resolution": Resolution.ABANDONED, "closed_by": "ada", "reason": "a test"}
+    return {**usual, **changes}
+
+
+def push(**changes: Any) -> PushRow:
+    """A body that waits."""
+    return PushRow(**{"source": "node", "digest": "d" * 64, "body": b"{}", "said": {}, **changes})

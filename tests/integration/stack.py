@@ -28,6 +28,12 @@ def until(reached: Callable[[], bool], *, meanwhile: Callable[[], object] | None
         time.sleep(STEP_SECONDS)
 
 
+def as_kept(policy: Mapping[str, object] | None) -> dict[str, Any]:
+    """A policy without how deep it lies on the chain, which every block changes."""
+    assert policy is not None
+    return {name: value for name, value in policy.items() if name != "chain"}
+
+
 @dataclass
 class Stack:
     """What a test of the workers holds: a client, the chain, the database to look into."""

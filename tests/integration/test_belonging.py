@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from sqlalchemy import update
@@ -12,9 +14,14 @@ from registry.stacks.node import Block
 from registry.store.session import Database, unit_of_work
 from registry.store.tables import BlockRow
 from tests.integration.chain import Chain
+from tests.integration.commandline import plain_url
 from tests.integration.conftest import NewDatabase
 from tests.integration.driver import Driver
+from workers.demo import lasting
 from workers.demo.belonging import FORK_BLOCKS, NotTogether, known_height, require_both, require_together
+from workers.demo.lasting import FollowerStuck
+from workers.demo.stack import Stack
+from workers.embedded.supervisor import Supervisor
 
 HERE = Path("/srv/registry")
 
@@ -111,3 +118,20 @@ def test_one_alone_is_not_enough(tmp_path: Path, *, has_journal: bool, has_clust
     missing = tmp_path / ("cluster" if has_journal else "journal")
     with pytest.raises(NotTogether, match=f"{missing} is missing"):
         require_both(journal=journal, cluster=tmp_path / "cluster", has_cluster=has_cluster, directory=HERE)
+
+
+def test_a_database_that_does_not_follow_is_told_of_with_the_log_to_look_at(
+    driver: Driver, supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver.chain.mine()  # and nobody applies it
+    tip = driver.chain.node.tip().height
+    postgres = SimpleNamespace(url=lambda: plain_url(driver.database))
+    stack = SimpleNamespace(devnet_url=driver.chain.url, foundations=SimpleNamespace(postgres=postgres))
+    monkeypatch.setattr(lasting, "FOLLOW_SECONDS", 0.2)
+    told: list[str] = []
+    with pytest.raises(FollowerStuck, match=f"up to block {tip - 1} of {tip} and comes no further") as stuck:
+        lasting._await_follower(supervisor, cast("Stack", stack), tell=told.append)
+    assert str(stuck.value.figures["log"]).endswith("/logs/worker-chain.log")
+    assert told == ["the database follows the chain"]
+    driver.follow()
+    lasting._await_follower(supervisor, cast("Stack", stack), tell=told.append)

@@ -21,6 +21,7 @@ from registry.store.session import unit_of_work
 from registry.store.tables import AttemptRow, SignerRow, TransactionEntryRow, TransactionRow
 from tests.integration.contention import all_at_once
 from tests.integration.driver import Driver
+from tests.integration.sender import Sender
 
 
 def _transactions(driver: Driver) -> list[TransactionRow]:
@@ -159,12 +160,23 @@ def test_a_full_window_waits_and_takes_no_nonce(driver: Driver) -> None:
 
     def sign(policy_id: UUID) -> UUID | None:
         own = driver.chain
-        return broadcast.sign_for(driver.database, own.node, own.contracts, narrow, [policy_id], height=driver.height)
+        return broadcast.sign_for(
+            driver.database, own.node, own.contracts, narrow, [policy_id], height=driver.height, now=driver.now()
+        )
 
     assert sign(first) is not None
     assert sign(second) is None
     assert len(_transactions(driver)) == 1
     assert driver.policy(second).status_detailed == "Settling"
+
+
+def test_nothing_is_signed_for_a_policy_that_somebody_else_drives_by_now(settling: tuple[Driver, UUID]) -> None:
+    driver, policy_id = settling
+    sender = Sender(driver=driver)
+    token = driver.policy(policy_id).lease_token
+    assert sender.sign(policy_id, lease=token + 1) is None
+    assert _transactions(driver) == []
+    assert sender.sign(policy_id, lease=token) is not None
 
 
 def test_nothing_is_signed_before_the_purchase_is_final(driver: Driver) -> None:

@@ -37,7 +37,7 @@ from workers.queues import QUEUES
 from workers.runtime import Runtime
 
 OK, WARNING, PROBLEM = Verdict.OK, Verdict.WARNING, Verdict.PROBLEM
-PARTS = {"software", "settings", "database", "broker", "chain", "venues", "workers"}
+PARTS = {"software", "settings", "database", "broker", "chain", "venues", "pushes", "workers"}
 # the run's own servers do without
 DISPOSABLE = {"durability", "broker persistence"}
 
@@ -246,7 +246,7 @@ def test_contracts_that_are_not_there_are_a_problem(named: pytest.MonkeyPatch, c
 def test_a_backend_that_cannot_pay_its_fees_is_a_problem(named: pytest.MonkeyPatch, chain: Chain) -> None:
     balance = chain.node.account(chain.backend.address(chain.contracts.network)).balance  # type: ignore[arg-type]
     for fee, expected in ((balance // 20, OK), (balance // 19, WARNING), (balance + 1, PROBLEM)):
-        named.setenv("REGISTRY_TRANSACTION_FEE_MICRO_STX", str(fee))
+        named.setenv("REGISTRY_FEE_FLOOR_MICRO_STX", str(fee))
         with runtime() as own:
             assert verdicts(chain_checks.contracts(own))["fees"] is expected, fee
 

@@ -63,7 +63,7 @@ def test_a_policy_is_shown_whole_with_every_edge_that_it_walked(operated: Driver
     (transaction,) = shown["transactions"]
     (attempt,) = transaction["attempts"]
     assert attempt["tx_id"] == row.tx_id_status_update == shown["timeline"][-1]["tx_id"]
-    assert attempt["fee_micro_stx"] == operated.chain.signer.fee
+    assert attempt["fee_micro_stx"] == operated.chain.signer.fees.floor
     assert (transaction["purpose"], transaction["status"], transaction["refusal"]) == ("settle", "Succeeded", None)
     assert shown["settlement"]["amount_base_units"] == row.settlement_amount_base_units
     assert shown["collateral"]["state"] == "released"

@@ -29,6 +29,7 @@ from tests.integration.composition import (
     written,
 )
 from tests.integration.conftest import make_database
+from tests.integration.pushing import new_secrets
 from workers.client import RegistryClient
 from workers.embedded.account import private_file
 from workers.embedded.ports import HeldPorts
@@ -36,7 +37,7 @@ from workers.embedded.process import Process
 from workers.embedded.supervisor import Supervisor
 
 WORKERS = ("worker-signing", "worker-chain", "worker-default")
-LASTING = (*WORKERS, "beat", "beat-2", "flower")
+LASTING = (*WORKERS, "beat", "beat-2", "api", "flower")
 OURS = ("migrate", *LASTING, "devnet")
 KEYS = {"backend_key", "quote_key"}
 PASSWORDS = ("POSTGRES_PASSWORD", "VALKEY_PASSWORD", "FLOWER_PASSWORD")
@@ -49,6 +50,7 @@ class Running:
 
     natives: NativeServices
     flower_url: str
+    api_url: str
     broker_url: str
     result_url: str
 
@@ -76,9 +78,11 @@ def natives(
             f"redis://:{passwords['VALKEY_PASSWORD']}@valkey:6379/1": f"{server}/11",
             "/run/secrets/backend_key": str(private_file(directory / "backend.key", chain_to_be.backend_hex)),
             "/run/secrets/quote_key": str(private_file(directory / "quote.key", chain_to_be.quote_hex)),
+            "/run/secrets/push_secrets": str(new_secrets(directory / "push-secrets")[0]),
             "/srv/docker/": f"{ROOT}/docker/",
             "0.0.0.0": "127.0.0.1",  # noqa: S104 - it is what is taken out
             "5555": str(ports.hold()),
+            "8180": str(ports.hold()),
             "3998": str(ports.hold()),
             "3999": chain_to_be.url.rpartition(":")[2],
         }
@@ -117,6 +121,7 @@ def stack(service_supervisor: Supervisor, natives: NativeServices, chain_to_be: 
     return Running(
         natives=natives,
         flower_url=f"http://127.0.0.1:{natives.places['5555']}",
+        api_url=f"http://127.0.0.1:{natives.places['8180']}",
         broker_url=settings["REGISTRY_BROKER_URL"],
         result_url=settings["REGISTRY_RESULT_URL"],
     )
@@ -146,7 +151,7 @@ def test_no_secret_stands_in_the_file() -> None:
     assert not re.search(r"PASSWORD: *\S", text)
     secret_files = written()["secrets"]
     assert secret_files["postgres_password"] == {"environment": "POSTGRES_PASSWORD"}
-    assert all(resolved(secret_files[key], defaultdict(str)) == {"file": ""} for key in KEYS)
+    assert all(resolved(secret_files[key], defaultdict(str)) == {"file": ""} for key in {*KEYS, "push_secrets"})
 
 
 def test_every_variable_of_the_file_is_in_the_example_and_no_secret_has_a_value_there() -> None:
@@ -163,8 +168,9 @@ def passed_on() -> set[str]:
 
 def test_every_setting_can_be_given_to_a_container() -> None:
     settings = set(re.findall(r"^#?(REGISTRY_\w+)=", (ROOT / ".env.example").read_text(), flags=re.MULTILINE))
-    keys = {"REGISTRY_BACKEND_KEY_FILE", "REGISTRY_QUOTE_KEY_FILE"}
-    assert settings - keys == {name for name in written()["x-settings"] if name.startswith("REGISTRY_")}
+    of_one = {"REGISTRY_BACKEND_KEY_FILE", "REGISTRY_QUOTE_KEY_FILE", "REGISTRY_PUSH_SECRET_FILE"}
+    of_tests = {"REGISTRY_FAULT_POINT", "REGISTRY_FAULT_DIRECTORY"}
+    assert settings - of_one - of_tests == {name for name in written()["x-settings"] if name.startswith("REGISTRY_")}
 
 
 def test_no_password_and_no_place_has_a_default() -> None:
@@ -182,9 +188,16 @@ def test_only_the_worker_that_signs_has_the_keys() -> None:
     assert not any("volumes" in services[name] for name in OURS)
 
 
+def test_only_the_front_door_has_the_secrets_of_whoever_pushes() -> None:
+    services = written()["services"]
+    assert [name for name in services if "push_secrets" in services[name].get("secrets", ())] == ["api"]
+    named = [name for name in OURS if "REGISTRY_PUSH_SECRET_FILE" in services[name].get("environment", {})]
+    assert named == ["api"]
+
+
 def test_every_port_is_published_on_loopback_alone() -> None:
     published = [port for service in written()["services"].values() for port in service.get("ports", ())]
-    assert len(published) == 4
+    assert len(published) == 5
     assert all(port.startswith("127.0.0.1:") for port in published)
     assert not any("network_mode" in service for service in written()["services"].values())
 
@@ -236,6 +249,14 @@ def test_flower_shows_nothing_without_its_password(stack: Running) -> None:
         assert session.get(f"{stack.flower_url}/workers", timeout=ANSWER_SECONDS).status_code == 401
         session.auth = ("registry", stack.natives.environment["FLOWER_PASSWORD"])
         assert session.get(f"{stack.flower_url}/workers", timeout=ANSWER_SECONDS).status_code == 200
+
+
+def test_the_front_door_lets_nobody_in_without_a_secret(stack: Running) -> None:
+    with requests.Session() as session:
+        session.trust_env = False
+        assert session.get(f"{stack.api_url}/health", timeout=ANSWER_SECONDS).status_code == 200
+        pushed = session.post(f"{stack.api_url}/events/node/new_block", json={}, timeout=ANSWER_SECONDS)
+        assert pushed.status_code == 401
 
 
 def test_a_health_check_is_not_deceived(stack: Running, tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ from registry.store.session import unit_of_work
 from registry.store.tables import PolicyRow, QuoteRow, ReservationRow, TierCapitalRow
 from tests.integration.chain import new_key
 from tests.integration.contention import all_at_once
-from tests.integration.driver import Driver
+from tests.integration.driver import LEASE, Driver
 
 TEN_BTC = 10 * 10**8
 COLLATERAL_OF_TEN = 405_000 * 10**6
@@ -306,6 +306,7 @@ def test_a_quote_whose_price_has_grown_old_is_not_recorded(driver: Driver) -> No
             quote,
             height=driver.chain.node.tip().burn_height,
             limits=driver.limits,
+            lease=LEASE,
             now=driver.now() + timedelta(seconds=61),
         )
     assert (counted(driver, PolicyRow), tier(driver)) == (0, (0, 0))

@@ -16,6 +16,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from registry.domain.lease import Lease
 from registry.domain.parameters import Parameters
 from registry.domain.units import BurnHeight, Token
 from registry.store import parameters, policies
@@ -176,7 +177,7 @@ def run(database: Database, statement: str) -> None:
 
 
 def test_two_workers_never_claim_the_same_policy_there(database: Database) -> None:
-    height, lease = BurnHeight(10), timedelta(seconds=30)
+    height, lease = BurnHeight(10), Lease(owner="test", length=timedelta(seconds=30))
     with unit_of_work(database) as session:
         session.add_all([rows.policy(next_look_at=rows.THEN) for _ in range(6)])
         session.add_all([rows.active(number, expiration_height=1) for number in range(4)])
@@ -185,7 +186,7 @@ def test_two_workers_never_claim_the_same_policy_there(database: Database) -> No
             policies.claim_standing_still(session, height=height, now=rows.THEN, lease=lease, limit=4)
             for session in (first, second)
         ]
-        due = [policies.claim_due(session, confirmed=height, limit=3) for session in (first, second)]
+        due = [policies.claim_due(session, confirmed=height, limit=3, now=rows.THEN) for session in (first, second)]
         assert [len(taken) for taken in due] == [3, 1]
     assert [len(taken) for taken in looks] == [4, 2]
     assert len({*looks[0], *looks[1]}) == 6

@@ -46,6 +46,7 @@ def test_edge_q_a_payout_that_a_fork_took_is_settling_again(driver: Driver) -> N
     policy_id = settling(driver)
     driver.run(policy_id)
     driver.chain.reorganise(2)
+    driver.chain.mine()
     driver.follow()
     assert last(driver, policy_id) == ("q", "orphaned", "chain")
     assert driver.policy(policy_id).settlement_amount_base_units is None
@@ -56,6 +57,7 @@ def test_edge_r_a_release_that_a_fork_took_is_expiring_again(driver: Driver) -> 
     driver.expire(policy_id)
     driver.run(policy_id)
     driver.chain.reorganise(2)
+    driver.chain.mine()
     driver.follow()
     assert last(driver, policy_id) == ("r", "orphaned", "chain")
     with unit_of_work(driver.database) as session:

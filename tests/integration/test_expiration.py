@@ -14,7 +14,7 @@ from registry.services import activation, creation, expiration
 from registry.store import policies
 from registry.store.session import unit_of_work
 from registry.store.tables import PolicyEventRow, ReservationRow, TierCapitalRow, TransactionEntryRow
-from tests.integration.driver import Driver
+from tests.integration.driver import LEASE, Driver
 
 WEEK = 7 * 144
 
@@ -93,6 +93,7 @@ def test_a_policy_whose_payout_is_asked_for_is_passed_by(short: tuple[Driver, UU
         driver.chain.contracts,
         message,
         height=driver.chain.node.tip().burn_height,
+        lease=LEASE,
         now=datetime.now(UTC),
     )
     _to(driver, last + 10)
@@ -109,7 +110,7 @@ def test_the_sweep_passes_by_what_another_worker_holds_and_notes_when_it_looked(
         policies.lock(session, held)
         assert driver.sweep() == ([free], [])
     assert driver.policy(free).last_checked_block_height_expiry == driver.height.tip
-    assert driver.sweep() == ([held, free], [])
+    assert driver.sweep() == ([held], [])
 
 
 def test_the_sweep_is_bounded_and_takes_the_oldest_first(driver: Driver) -> None:
@@ -117,14 +118,15 @@ def test_the_sweep_is_bounded_and_takes_the_oldest_first(driver: Driver) -> None
     driver.chain.burn(2 * WEEK)
     driver.follow()
     assert driver.sweep(limit=1) == ([sooner], [])
-    assert driver.sweep(limit=2) == ([sooner, later], [])
+    assert driver.sweep(limit=2) == ([later], [])
+    assert driver.sweep() == ([], [])
 
 
 def test_a_batch_is_signed_as_one_before_its_policies_are_looked_at_one_by_one(driver: Driver) -> None:
     batch = [driver.buy(duration_days=7) for _ in range(3)]
+    assert [driver.next(each) for each in driver.claim()] == [None] * 3
     driver.chain.burn(WEEK + 1)
     driver.follow()
-    driver.claim()
     assert sorted(driver.sweep()[0]) == sorted(batch)
     assert driver.claim() == []
     assert driver.expire(*batch) == sorted(batch)
@@ -195,6 +197,7 @@ def test_an_expired_policy_whose_release_a_fork_undid_is_released_again(short: t
     driver.expire(policy_id)
     signed = driver.run(policy_id)
     driver.chain.reorganise(2)
+    driver.chain.mine()
     driver.follow()
     assert driver.edges(policy_id) == "abjkr"
     driver.chain.burn()

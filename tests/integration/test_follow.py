@@ -85,6 +85,7 @@ def test_an_orphaned_purchase_is_pending_again_and_comes_back_with_its_transacti
     driver.follow()
     assert driver.edges(policy_id) == "ab"
     driver.chain.reorganise(2)
+    driver.chain.mine()
     driver.follow()
     row = driver.policy(policy_id)
     assert driver.edges(policy_id) == "abp"
@@ -128,6 +129,7 @@ def test_an_orphaned_payout_is_settling_again_and_is_paid_once(driver: Driver) -
     amount = driver.policy(policy_id).settlement_amount_base_units
     assert paid == amount
     driver.chain.reorganise(2)
+    driver.chain.mine()
     driver.follow()
     row = driver.policy(policy_id)
     assert driver.edges(policy_id) == "abcdq"

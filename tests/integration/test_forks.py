@@ -157,6 +157,31 @@ def test_a_rewind_that_another_worker_did_already_is_not_done_again(driver: Driv
     assert_canonical_blocks_are_the_nodes(driver)
 
 
+def test_a_node_that_lags_is_no_fork_and_one_that_has_other_blocks_is(driver: Driver) -> None:
+    behind = Remembered(driver.chain.url, driver.chain.contracts)
+    (policy_id,) = bought(driver, driver.quote())
+    driver.follow()
+    real, applied = driver.chain.node, canonical(driver)
+    driver.chain.node = behind
+    assert driver.follow() == []
+    assert (canonical(driver), driver.edges(policy_id)) == (applied, "ab")
+    driver.chain.node = real
+    forget(driver, 2)
+    driver.follow()  # a lower tip, and no block that is not ours: it may lag as well
+    assert canonical(driver) == applied
+    driver.chain.mine()
+    driver.follow()
+    assert driver.edges(policy_id) == "abp"
+    assert_canonical_blocks_are_the_nodes(driver)
+    behind.close()
+
+
+def canonical(driver: Driver) -> list[str]:
+    with unit_of_work(driver.database) as session:
+        rows = session.execute(select(BlockRow).where(col(BlockRow.is_canonical)).order_by(col(BlockRow.height)))
+        return [row.index_block_hash for row in rows.scalars()]
+
+
 # on-chain ids
 
 
@@ -294,6 +319,7 @@ def test_a_payout_that_a_fork_dropped_is_sent_again_and_paid_once(driver: Driver
     before = driver.balance()
     signed = driver.run(policy_id)
     forget(driver, 2)
+    driver.chain.mine()
     driver.follow()
     assert driver.edges(policy_id) == "abcdq"
     assert driver.balance() == before
@@ -314,6 +340,7 @@ def test_a_refusal_that_a_fork_undid_never_happened(driver: Driver) -> None:
     signed = driver.run(policy_id)
     assert driver.edges(policy_id) == "abcf"
     forget(driver, 3)  # the order to listen to another backend is gone as well
+    driver.chain.mine()
     driver.follow()
     assert (driver.edges(policy_id), causes(driver, policy_id)["h"]) == ("abcfh", "orphaned")
     driver.look(signed)
@@ -328,8 +355,9 @@ def test_two_transactions_for_one_policy_may_fall_in_one_fork(driver: Driver) ->
     policy_id = driver.buy(duration_days=7)
     early = ChainHeight.at(BurnHeight(driver.policy(policy_id).expiration_height + 3), depths=driver.depths)
     expiration.begin(driver.database, [policy_id], height=early, now=driver.now())
+    own = driver.chain
     first = broadcast.sign_for(
-        driver.database, driver.chain.node, driver.chain.contracts, driver.chain.signer, [policy_id], height=early
+        driver.database, own.node, own.contracts, own.signer, [policy_id], height=early, now=driver.now()
     )
     assert first is not None
     driver.send(first)
@@ -342,13 +370,13 @@ def test_two_transactions_for_one_policy_may_fall_in_one_fork(driver: Driver) ->
     second = driver.run(policy_id)
     assert driver.edges(policy_id) == "abjk"
     driver.chain.reorganise(5)
+    driver.chain.burn(7 * 144 + 2)
     driver.follow()
     assert driver.edges(policy_id) == "abjkr"
     with unit_of_work(driver.database) as session:
         opened = session.execute(select(TransactionEntryRow).where(col(TransactionEntryRow.is_open))).scalars().all()
         assert [entry.transaction_id for entry in opened] == [second]
         assert {each.status for each in transactions.facts(session, policy_id)} == {"Sent"}
-    driver.chain.burn(7 * 144 + 2)
     driver.chain.burn(2)
     for each in (first, second):
         confirm(driver, each)

@@ -56,6 +56,26 @@ def test_venues_that_are_down_are_named_with_what_they_answered(holder: Holder) 
     assert (figures["used"], figures["needed"]) == (2, 3)
 
 
+@pytest.mark.parametrize("venue", VENUES)
+def test_any_one_venue_may_be_down_and_the_others_make_the_price(holder: Holder, venue: str) -> None:
+    with trouble(holder.stack, **{venue: "down"}):
+        prices = holder.request(premium_token=Token.SBTC.value)["quote"]["pricing"]["prices"]
+    used = {each["venue"] for each in prices[0]["sources"] if each["excluded"] is None}
+    # without Coinbase, Binance asks another what a USDT is worth
+    assert used == set(VENUES) - {venue}
+    assert prices[0]["price"] == pytest.approx(50_000 * 10**8, rel=1e-4)
+
+
+def test_when_every_venue_is_down_each_is_named_and_nothing_is_quoted(holder: Holder) -> None:
+    with trouble(holder.stack, **dict.fromkeys(VENUES, "down")):
+        figures = refused_price(holder)
+    venues = figures["venues"]
+    assert isinstance(venues, dict)
+    assert set(venues) == set(VENUES)
+    assert (figures["used"], figures["needed"]) == (0, 3)
+    assert holder.request()["wallet_payload"]["functionName"] == "buy-policy-stx"
+
+
 def test_prices_that_disagree_are_refused_with_how_far_each_venue_is_from_the_median(holder: Holder) -> None:
     apart = {"kraken": {"factor": "1.05"}, "bitstamp": {"factor": "0.95"}, "pyth": {"factor": "1.06"}}
     with trouble(holder.stack, **apart):

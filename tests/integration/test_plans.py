@@ -11,12 +11,13 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from registry.domain.capacity import OpenQuoteLimits
+from registry.domain.lease import Lease
 from registry.domain.policy import PolicyStatus
 from registry.domain.tier import RiskTier
-from registry.domain.units import BurnHeight, Principal, StacksHeight, Token
+from registry.domain.units import BurnHeight, Nonce, Principal, StacksHeight, Token
 from registry.queries import listing, pool, stats, timeline
 from registry.queries import policies as questions
-from registry.store import activations, blocks, policies, quotes, reservations, transactions
+from registry.store import activations, blocks, policies, quotes, reconciliations, reservations, signers, transactions
 from registry.store.session import Database, unit_of_work
 from tests.integration import rows
 from tests.integration.conftest import make_database
@@ -25,6 +26,7 @@ from tests.integration.crowd import NEWEST, POLICIES, Plan, fill, planned
 HEIGHT = BurnHeight(NEWEST)
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 LIMIT = 100
+LEASE = Lease(owner="test", length=timedelta(days=1))
 ORPHANED = ["a" * 64, "b" * 64]
 LARGE = {
     "policies",
@@ -38,6 +40,7 @@ LARGE = {
     "activation_requests",
 }
 MOST_SORTED = 1_000
+PAGE = range(1_000, 1_020)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,14 +125,12 @@ QUESTIONS: dict[str, tuple[Question, dict[str, str]]] = {
     # sweeps and claims
     "claim what stands still": (
         _store(
-            lambda session: policies.claim_standing_still(
-                session, height=HEIGHT, now=NOW, lease=timedelta(seconds=30), limit=LIMIT
-            )
+            lambda session: policies.claim_standing_still(session, height=HEIGHT, now=NOW, lease=LEASE, limit=LIMIT)
         ),
         {"policies": "by_next_look_at by_next_look_height policies_pkey"},
     ),
     "claim what is due": (
-        _store(lambda session: policies.claim_due(session, confirmed=HEIGHT, limit=LIMIT)),
+        _store(lambda session: policies.claim_due(session, confirmed=HEIGHT, limit=LIMIT, now=NOW)),
         {"policies": "by_status_detailed", "activation_requests": "activation_requests_open"},
     ),
     "list of one status": (
@@ -155,6 +156,18 @@ QUESTIONS: dict[str, tuple[Question, dict[str, str]]] = {
     "open transactions of a signer": (
         _store(lambda session: transactions.open_count(session, Principal("backend"))),
         {"transactions": "transactions_open"},
+    ),
+    "transactions of a signer that are not mined": (
+        _store(lambda session: transactions.unmined(session, Principal("backend"), limit=LIMIT)),
+        {"transactions": "transactions_open"},
+    ),
+    "nonces that nothing of ours has": (
+        _store(
+            lambda session: signers.nonces_missing(
+                session, "backend", start=Nonce(7_000), end=Nonce(7_010), limit=LIMIT
+            )
+        ),
+        {"transactions": "transactions_by_nonce"},
     ),
     "reservations held of an owner": (
         _store(lambda session: reservations.unsigned_of_owner(session, "whale")),
@@ -183,6 +196,23 @@ QUESTIONS: dict[str, tuple[Question, dict[str, str]]] = {
         {"transactions": "transactions_by_block"},
     ),
     "the newest books": (_store(blocks.newest_books), {"blocks": "blocks_with_books"}),
+    # reconciliation
+    "the newest confirmed block": (
+        _store(lambda session: reconciliations.newest_confirmed(session, confirmed=BurnHeight(NEWEST - 2))),
+        {"blocks": "blocks_canonical"},
+    ),
+    "a page of policies by their on-chain ids": (
+        _store(lambda session: reconciliations.with_on_chain_ids(session, PAGE)),
+        {"policies": "by_policy_id_on_chain"},
+    ),
+    "a page's events": (
+        _store(lambda session: reconciliations.events_up_to(session, PAGE, height=StacksHeight(NEWEST))),
+        {"chain_events": "chain_events_by_on_chain_id"},
+    ),
+    "which of a page an event has touched": (
+        _store(lambda session: reconciliations.touched_above(session, PAGE, height=StacksHeight(NEWEST // 8))),
+        {"chain_events": "chain_events_by_on_chain_id"},
+    ),
     "blocks above an ancestor": (
         _store(lambda session: blocks.orphan_above(session, StacksHeight(NEWEST // 4 - 5))),
         {"blocks": "blocks_canonical"},
@@ -271,8 +301,8 @@ def test_heights_that_came_are_not_crowded_out_by_times_that_came(database: Data
         session.add(waited := rows.policy(next_look_at=None, next_look_height=HEIGHT))
     for _ in range(2):
         with unit_of_work(database) as session:
-            taken = policies.claim_standing_still(session, height=HEIGHT, now=NOW, lease=timedelta(days=1), limit=2)
+            taken = policies.claim_standing_still(session, height=HEIGHT, now=NOW, lease=LEASE, limit=2)
         assert len(taken) == 2
-        if waited.id in taken:
+        if waited.id in {held.policy_id for held in taken}:
             return
     raise AssertionError("it was passed by")

@@ -16,6 +16,8 @@ from registry.queries.pool import get_state
 from registry.store.session import Database, unit_of_work
 from registry.store.tables import CollateralState, PolicyRow
 from tests.integration import rows
+from tests.integration.driver import Driver
+from tests.integration.walks import quoted
 
 POOL = "ST3N5PYTXQD3C2EQBGEY10GAZVS566MPMSSW0EG69.liquidity-pool"
 OWNER = "ST2N8G52TMQ3TW37WX5MSP0J3348H9AAYG4H53AFB"
@@ -62,6 +64,35 @@ def test_one_policy_is_found_by_either_id_and_a_missing_one_is_null(database: Da
     assert get_by_id(database, {"policy_id": 8}) is None
     with pytest.raises(BadRequest, match="neither a UUID nor an on-chain id"):
         get_by_id(database, {"policy_id": "seven"})
+
+
+def test_a_purchase_and_a_payout_are_shown_with_their_depth_from_their_block_on(driver: Driver) -> None:
+    def depths() -> tuple[str | None, str | None]:
+        shown = get_by_id(driver.database, {"policy_id": str(policy_id)})
+        assert shown is not None
+        purchase, end = (shown["chain"][name] for name in ("purchase", "end"))
+        return purchase and purchase["depth"], end and end["depth"]
+
+    policy_id, payload, _ = quoted(driver)
+    assert depths() == (None, None)
+    driver.chain.buy(driver.wallet, payload)
+    driver.chain.burn()
+    driver.follow()
+    assert (depths(), driver.policy(policy_id).status_detailed) == (("included", None), "PendingCreation")
+    driver.chain.burn(2)
+    driver.follow()
+    assert (depths(), driver.policy(policy_id).status_detailed) == (("confirmed", None), "Active")
+    driver.chain.price("40000")
+    driver.activate(policy_id)
+    driver.chain.burn(4)
+    driver.follow()
+    assert depths() == ("final", None)
+    signed = driver.sign(policy_id)
+    assert signed is not None
+    driver.send(signed)
+    driver.chain.mine()
+    driver.follow()
+    assert (depths(), driver.policy(policy_id).status_detailed) == (("final", "included"), "Settling")
 
 
 def test_every_ordered_field_is_shown(database: Database) -> None:

@@ -19,7 +19,7 @@ PAGE = (ROOT / "README.md").read_text()
 COMMAND_SECONDS = 60.0
 
 SHELL = ("/bin/bash", "-c")
-READY = {"worker": r"\bready\.", "beat": r"beat: Starting", "flower": r"Visit me at"}
+READY = {"worker": r"\bready\.", "beat": r"beat: Starting", "flower": r"Visit me at", "api": r"running on"}
 """What a process says once it does its work."""
 
 
@@ -27,7 +27,7 @@ def commands() -> list[str]:
     """Every line that is to be typed: fences without a language hold these, or what is printed."""
     fenced = re.findall(r"^```\n(.*?)^```$", PAGE, flags=re.MULTILINE | re.DOTALL)
     lines = [line.partition("  #")[0].strip() for block in fenced for line in block.splitlines()]
-    return [line for line in lines if re.match(r"(make|registry|celery|\.) ", line)]
+    return [line for line in lines if re.match(r"(make|registry|celery|python|\.) ", line)]
 
 
 def test_the_page_has_commands() -> None:
@@ -47,7 +47,7 @@ class Running:
 
     def environment(self, command: str) -> dict[str, str]:
         """What the page says beside the command; a process that does not sign refuses to start with the keys."""
-        keys = {} if command.endswith(("-Q chain", "-Q default")) else self._keys()
+        keys = {} if command.endswith(("-Q chain", "-Q default", "-m api")) else self._keys()
         return {
             **keys,
             **inherited(),
@@ -88,7 +88,7 @@ def of(program: str) -> list[str]:
 
 @pytest.mark.parametrize("command", of("make"))
 def test_a_target_of_the_page_runs_what_is_tested_under_its_name(command: str) -> None:
-    """`make demo` and `make up` are run by test_demo.py and test_up.py, in directories of their own."""
+    """Those of demo, up and chaos are run by test_demo.py, test_up.py and test_chaos.py, in their own directories."""
     said = subprocess.run(  # noqa: S603 - the page's own command
         (*SHELL, f"{command} --dry-run --assume-old=setup"),
         cwd=ROOT,
@@ -101,7 +101,11 @@ def test_a_target_of_the_page_runs_what_is_tested_under_its_name(command: str) -
     assert said.returncode == 0, said.stderr
     last = said.stdout.strip().splitlines()[-1].strip()
     name = command.removeprefix("make ")
-    assert last in {f"exec .venv/bin/registry {name}", ".venv/bin/pytest --cov"}
+    assert last in {
+        f"exec .venv/bin/registry {name}",
+        f"exec .venv/bin/python -m tests.{name}",
+        ".venv/bin/pytest --numprocesses=2 --dist=loadfile --cov",
+    }
 
 
 @pytest.mark.parametrize("command", [each for each in of("registry") if " reset " not in each])
@@ -112,14 +116,14 @@ def test_a_command_of_the_page_does_what_it_says(running: Running, command: str)
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("command", of("celery"))
+@pytest.mark.parametrize("command", [*of("celery"), *of("python")])
 def test_a_process_of_the_page_starts_and_stops(running: Running, command: str, tmp_path: Path) -> None:
-    kind = command.split()[3]
+    kind = command.split()[3] if command.startswith("celery") else "api"
     log = tmp_path / "log"
     with (
         log.open("w") as out,
         subprocess.Popen(  # noqa: S603 - the page's own command
-            running.argv(command.replace("--address=127.0.0.1", "--address=127.0.0.1 --port=0")),
+            running.argv(re.sub(r"--address=\S+$|-m api$", r"\g<0> --port=0", command)),
             cwd=ROOT,
             env=running.environment(command),
             stdout=out,

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import SQLModel
 
 from registry.domain.errors import Alarm
+from registry.domain.lease import Lease
 from registry.domain.parameters import Parameters
 from registry.domain.policy import Edge, PolicyStatus
 from registry.domain.transaction import TransactionStatus
@@ -24,7 +25,7 @@ from registry.domain.units import BurnHeight
 from registry.store import parameters, policies, transactions
 from registry.store.migrate import migrate
 from registry.store.session import Database, unit_of_work
-from registry.store.tables import PolicyRow
+from registry.store.tables import DeliveryRow, PolicyRow
 from tests.integration import rows
 from tests.integration.conftest import NewDatabase
 
@@ -209,6 +210,11 @@ VIOLATIONS: dict[tuple[str, str], Callable[[], Sequence[SQLModel]]] = {
     ("signers", "next_nonce_not_negative"): alone(lambda: rows.signer(principal="other", next_nonce=-1)),
     ("transactions", "purpose_known"): alone(lambda: rows.transaction(purpose="gift")),
     ("transactions", "status_known"): alone(lambda: rows.transaction(status="Lost")),
+    ("signers", "paused_for_a_reason"): alone(lambda: rows.signer(principal="other", paused_at=rows.THEN)),
+    ("signers", "resumed_for_a_reason"): alone(lambda: rows.signer(principal="other", resume_reason="a test")),
+    ("transactions", "dead_because_known"): alone(lambda: rows.transaction(dead_because="old")),
+    ("attempts", "kind_known"): lambda: sent(lambda of: rows.attempt(of, kind="gift")),
+    ("attempts", "verdict_known"): lambda: sent(lambda of: rows.attempt(of, verdict="maybe")),
     ("transactions", "nonce_not_negative"): alone(lambda: rows.transaction(nonce=-1)),
     ("transactions", "transactions_by_nonce"): twice(rows.transaction),
     ("attempts", "attempts_tx_id_key"): lambda: [*sent(rows.attempt), *sent(rows.attempt, number=2)],
@@ -219,6 +225,27 @@ VIOLATIONS: dict[tuple[str, str], Callable[[], Sequence[SQLModel]]] = {
     ],
     ("blocks", "blocks_canonical"): lambda: [rows.block(), rows.block(index_block_hash="c" * 64)],
     ("chain_events", "chain_events_once"): twice(rows.chain_event, rows.block()),
+    ("failures", "resolution_known"): with_policy(
+        lambda owned: rows.failure(policy_id=owned, **rows.closed(resolution="forgotten"))
+    ),
+    ("failures", "closed_is_whole"): with_policy(lambda owned: rows.failure(policy_id=owned, closed_at=rows.THEN)),
+    ("failures", "message_is_whole"): alone(lambda: rows.failure(task="policies.advance")),
+    ("failures", "is_about_something"): alone(rows.failure),
+    ("failures", "failures_task_id_key"): twice(lambda: rows.failure(**rows.MESSAGE)),
+    ("failures", "failures_open_of_policy"): lambda: [
+        (owned := rows.policy()),
+        rows.failure(policy_id=owned.id, **rows.closed()),
+        rows.failure(policy_id=owned.id),
+        rows.failure(policy_id=owned.id),
+    ],
+    ("deliveries", "count_positive"): alone(lambda: DeliveryRow(task_id="one", task="policies.advance", count=0)),
+    ("pushes", "source_known"): alone(lambda: rows.push(source="rumour")),
+    ("pushes", "outcome_known"): alone(lambda: rows.push(taken_at=rows.THEN, outcome="liked")),
+    ("pushes", "taken_with_an_outcome"): alone(lambda: rows.push(taken_at=rows.THEN)),
+    ("pushes", "times_positive"): alone(lambda: rows.push(times=0)),
+    ("pushes", "pushes_once"): twice(rows.push),
+    ("reconciliations", "cursor_not_negative"): alone(lambda: rows.reconciliation(cursor=-1)),
+    ("reconciliations", "compared_not_negative"): alone(lambda: rows.reconciliation(compared=-1)),
 }
 
 
@@ -334,10 +361,10 @@ def claim(session: Session, *, height: int = 100, at: int = 0, limit: int = 10) 
         session,
         height=BurnHeight(height),
         now=rows.THEN + timedelta(seconds=at),
-        lease=timedelta(seconds=30),
+        lease=Lease(owner="test", length=timedelta(seconds=30)),
         limit=limit,
     )
-    return set(taken)
+    return {held.policy_id for held in taken}
 
 
 def test_what_is_taken_is_not_offered_again_for_the_length_of_the_lease(database: Database) -> None:

@@ -1,4 +1,4 @@
-"""Beat twice at once, and not at all for an hour: the same workers and servers, and the same end."""
+"""Beat twice at once, and not at all for an hour, and a broker that forgets: the same workers, and the same end."""
 
 import contextlib
 import json
@@ -7,6 +7,7 @@ from dataclasses import replace
 from uuid import UUID
 
 import pytest
+from redis import Redis
 from sqlalchemy import func, select
 from sqlmodel import col
 
@@ -25,12 +26,13 @@ from registry.store.tables import (
 from tests.conftest import enter_first_free
 from tests.integration.chain import Chain
 from tests.integration.conftest import SCHEDULE
-from tests.integration.stack import ANSWER_SECONDS, Holder, Stack, until
+from tests.integration.stack import ANSWER_SECONDS, LIFE_SECONDS, Holder, Stack, until
 from workers.client import RegistryClient
 from workers.embedded.supervisor import Supervisor
 from workers.local import beat, worker
 
 TICKS = 3
+EMPTIED = 5
 HOUR_BLOCKS = 6
 CATCH_UP_SECONDS = 15.0
 
@@ -53,6 +55,7 @@ def stack(
         "REGISTRY_SBTC_CONTRACT": own_chain.contracts.sbtc,
         "REGISTRY_SCHEDULE_SECONDS": json.dumps(SCHEDULE),
         "REGISTRY_SOFT_SHUTDOWN_SECONDS": "2",
+        "REGISTRY_LEASE_SECONDS": "2",
     }
     own_supervisor.start(
         worker("signing", environment={**environment, **key_files}),
@@ -186,3 +189,47 @@ def test_one_beat_catches_up_with_an_hour_without_any(holder: Holder) -> None:
     assert sorted(policies_of(holder)) == sorted(expected)
     assert purposes(stack, ending) == [Purpose.EXPIRE]
     assert_dense_nonces(stack)
+
+
+def test_a_broker_that_is_emptied_again_and_again_costs_time_only(stack: Stack) -> None:
+    holder = Holder(stack=stack)
+    stack.chain.fund(holder.wallet)
+    stack.chain.price("50000")
+    answer = holder.request()
+    policy_id: str = answer["policy"]["id"]
+    stack.chain.buy(holder.wallet, answer["wallet_payload"])
+    with beats(stack, "beat"):
+        come_to(stack, policy_id, "Active", emptied=EMPTIED)
+        stack.chain.price("40000")
+        before = balance(holder)
+        stack.ask(
+            "policies.request_activation",
+            {"owner_principal": holder.address, "policy_id": policy_id, "idempotency_key": "once"},
+        )
+        come_to(stack, policy_id, "Settled", emptied=EMPTIED)
+    with unit_of_work(stack.database) as session:
+        owed = session.get_one(SettlementRow, UUID(policy_id)).amount_base_units
+    assert balance(holder) == before + owed
+
+
+def come_to(stack: Stack, policy_id: str, status: str, *, emptied: int) -> None:
+    """Blocks come until a policy has a status; after each of the first ones the broker is emptied."""
+    left = emptied
+
+    def empty_and_burn() -> None:
+        nonlocal left
+        stack.chain.burn()
+        if left:
+            left -= 1
+            for name in ("REGISTRY_BROKER_URL", "REGISTRY_RESULT_URL"):
+                with contextlib.closing(Redis.from_url(stack.environment[name])) as broker:
+                    broker.flushdb()
+
+    until(lambda: kept_status(stack, policy_id) == status, meanwhile=empty_and_burn, seconds=LIFE_SECONDS)
+    assert left < emptied
+
+
+def kept_status(stack: Stack, policy_id: str) -> str:
+    """As Postgres has it: a question's answer could be emptied away."""
+    with unit_of_work(stack.database) as session:
+        return session.get_one(PolicyRow, UUID(policy_id)).status_detailed

@@ -16,7 +16,7 @@ from registry.domain.units import Principal
 from registry.stacks.http_node import HttpNode
 from tests.integration.chain import ROOT
 from tests.integration.lasting import Made, Up, kill_all, nonces, refused, services, starting, up
-from tests.integration.stack import Holder, until
+from tests.integration.stack import Holder, as_kept, until
 from workers.demo.lasting import StillRunning
 from workers.demo.up import reset
 from workers.embedded.node import find_node
@@ -61,7 +61,7 @@ def test_a_stack_that_was_killed_goes_on_from_where_it_was(made: Made, own: Path
             reset(own)
         kill_all(said.program)
     with up(own) as said, services(said, own) as stack:
-        assert stack.client.get_by_id(made.policy["id"]).answer() == made.policy
+        assert as_kept(stack.client.get_by_id(made.policy["id"]).answer()) == as_kept(made.policy)
         known = Holder(stack=stack, wallet=made.wallet).request(key="asked before the end")
         assert known["policy"]["id"] == asked["policy"]["id"]
 
@@ -76,7 +76,7 @@ def test_one_without_the_other_is_refused_and_reset_clears_the_way(made: Made, o
     assert f"`registry reset --directory {own}` removes both" in told
     assert (own / left).exists()
     removed = reset(own)
-    assert {path.name for path in removed} == {left, "valkey", "access.json", "keys", "environment"}
+    assert {path.name for path in removed} == {left, "valkey", "access.json", "keys", "push-secrets", "environment"}
     assert not any(path.exists() for path in removed)
     assert reset(own) == ()
     if gone == "postgres":
@@ -131,7 +131,7 @@ def test_a_policy_is_active_after_a_restart_and_can_still_be_paid(made: Made, ag
     policy_id, on_chain = made.policy["id"], made.policy["policy_id_on_chain"]
     assert (on_chain, made.policy["status_detailed"]) == (1, "Active")
     with services(again.up, again.directory) as stack:
-        assert stack.client.get_by_id(policy_id).answer() == made.policy
+        assert as_kept(stack.client.get_by_id(policy_id).answer()) == as_kept(made.policy)
         assert stack.client.get_platform_stats().answer()["policies"] == 1
         stack.chain.price("40000")
         Holder(stack=stack, wallet=made.wallet).activate(policy_id)
@@ -148,17 +148,32 @@ def test_the_chain_is_the_same_one_after_a_restart(made: Made, again: Again) -> 
 
 
 def test_what_a_service_was_told_holds_after_a_restart(made: Made, again: Again) -> None:
-    said = {**again.up.said, "logs": made.said["logs"]}
-    assert said == made.said
-    at = said["addresses"]
+    secrets = "REGISTRY_PUSH_SECRET_FILE"
+    was, now = (dict(stack.said["environment"]) for stack in (made, again.up))
+    assert (was.pop(secrets), now.pop(secrets)) == (f"{made.directory}/push-secrets", f"{again.directory}/push-secrets")
+    assert now == was
+    assert again.up.said["addresses"] == made.said["addresses"]
+    at = again.up.said["addresses"]
     assert requests.get(f"{at['flower']}/workers", timeout=10).status_code == 401
     own = (at["flower_user"], at["flower_password"])
     assert requests.get(f"{at['flower']}/workers", auth=own, timeout=10).status_code == 200
 
 
+def test_the_front_door_takes_what_the_devnet_pushes(again: Again) -> None:
+    url = again.up.environment["REGISTRY_STACKS_URL"]
+
+    def delivered() -> int:
+        told = requests.get(f"{url}/devnet/observers", timeout=10).json()
+        (observer,) = told["observers"]
+        assert (observer["failed"], "secret" in observer) == (0, False)
+        return int(observer["delivered"])
+
+    until(lambda: delivered() > 0, seconds=START_SECONDS)
+
+
 def test_what_is_kept_is_its_owners_alone(again: Again) -> None:
     modes = {path: path.lstat() for path in again.directory.rglob("*") if not path.is_symlink()}
-    assert {"access.json", "devnet.journal", "made", "keys", "postgres", "valkey", "logs"} <= {
+    assert {"access.json", "devnet.journal", "made", "keys", "push-secrets", "postgres", "valkey", "logs"} <= {
         path.relative_to(again.directory).parts[0] for path in modes
     }
     files = {path: stat.S_IMODE(found.st_mode) for path, found in modes.items() if stat.S_ISREG(found.st_mode)}

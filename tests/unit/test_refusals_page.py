@@ -11,11 +11,13 @@ import pytest
 
 import registry
 from registry.domain.errors import Alarm, Conflict, Refusal, RegistryError, Unavailable
+from registry.domain.lease import LeaseLost
 from registry.domain.settlement import PayoutRefused
 from registry.market.venue import VenueError
-from registry.services.failures import NotFailed
+from registry.services.effects import EvidenceMissingError
+from registry.services.failures import FailureClosed, FailureMissing, MessageGivenUp, NotFailed
 from registry.services.quarantine import NothingToRelease, NotQuarantined
-from registry.services.sync import EvidenceMissingError
+from registry.services.signers import NoSuchSigner, SignerNotPaused, SignerPaused
 from registry.stacks.node import CallReadFailed, TipGone
 from registry.stacks.shapes import UnexpectedValue
 from registry.store.transactions import TransactionMissingError
@@ -33,9 +35,16 @@ NEVER_TOLD = {
     UnexpectedValue,
     EvidenceMissingError,  # of a policy's edges, which no caller waits for
     TransactionMissingError,
+    LeaseLost,  # ends a canvas, or is passed over; an owner's own request asks for no lease
+    MessageGivenUp,  # of a message that nobody waits for any more; whoever does meets `ServerAlarm`
     NotFailed,  # what only an operator's command meets
+    FailureClosed,
+    FailureMissing,
     NotQuarantined,
     NothingToRelease,
+    NoSuchSigner,
+    SignerPaused,
+    SignerNotPaused,
 }
 
 

@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import pytest
+from pydantic import ValidationError
+
 from registry.settings import Settings
 
 EXAMPLE = Path(__file__).parents[2] / ".env.example"
@@ -27,3 +30,23 @@ def test_the_example_shows_the_defaults() -> None:
         if name.upper() in shown and not field.is_required():
             default = field.get_default(call_default_factory=True)
             assert getattr(read, name) == default, name
+
+
+def test_several_nodes_are_a_list_in_order_of_preference() -> None:
+    read = Settings(_env_file=EXAMPLE, stacks_url=" https://one.example/ , http://127.0.0.1:3999,")
+    assert read.stacks_urls == ("https://one.example/", "http://127.0.0.1:3999")
+
+
+@pytest.mark.parametrize(
+    "named", ["", " , ", "127.0.0.1:3999", "http://a.example,ftp://b.example", "http://a,http://a"]
+)
+def test_what_is_no_list_of_nodes_is_refused_without_being_shown(named: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        Settings(_env_file=EXAMPLE, stacks_url=named)
+    assert "it is not a list of different http:// or https:// addresses" in str(refused.value)
+
+
+def test_what_counts_as_final_is_never_less_deep_than_what_counts_as_confirmed() -> None:
+    assert Settings(_env_file=EXAMPLE, confirmed_depth=3, final_depth=3).depths.final == 3
+    with pytest.raises(ValidationError, match="it is under confirmed_depth"):
+        Settings(_env_file=EXAMPLE, confirmed_depth=3, final_depth=2)

@@ -7,7 +7,7 @@ import pytest
 import beat_schedule
 from registry.settings import Settings
 from workers.queues import CHAIN, DEFAULT, QUEUES, SIGNING
-from workers.rules import UnsafeConfiguration, broken_rules, misplaced_keys, require
+from workers.rules import UnsafeConfiguration, broken_rules, misplaced_keys, require, slow_settings, worst_fetch_seconds
 
 
 @pytest.fixture
@@ -54,6 +54,14 @@ def test_only_the_process_that_signs_may_be_given_a_key(environment: pytest.Monk
         assert len(misplaced_keys(Settings(), queues)) == 2
 
 
+def test_venues_that_may_take_longer_than_a_task_are_told_at_start(environment: pytest.MonkeyPatch) -> None:
+    assert slow_settings(Settings()) == []
+    assert worst_fetch_seconds(Settings()) == 54
+    environment.setenv("REGISTRY_VENUE_ANSWER_SECONDS", "7")
+    (sentence,) = slow_settings(Settings())
+    assert sentence.startswith("prices may take 63 s where every venue is slow, and a task has 60 s")
+
+
 def test_secrets_are_not_shown_by_the_settings(settings: Settings) -> None:
     assert "hidden" not in repr(settings)
     assert "hidden" not in str(settings.model_dump())
@@ -65,21 +73,21 @@ def test_every_scheduled_task_exists_and_is_routed_to_a_queue_that_exists(conf: 
     app.loader.import_default_modules()
     for entry in beat_schedule.SCHEDULE:
         assert entry.task in app.tasks
-        assert 0 < entry.expires <= entry.seconds
+        assert 0 < entry.expires <= 6 * entry.seconds  # so many may wait at once
     assert {route["queue"] for route in conf["task_routes"].values()} < set(QUEUES)
     assert set(conf["task_routes"]) < set(app.tasks)
 
 
-def test_the_two_tasks_that_need_a_key_are_the_ones_on_the_signing_queue(conf: dict[str, Any]) -> None:
+def test_the_tasks_that_need_a_key_are_the_ones_on_the_signing_queue(conf: dict[str, Any]) -> None:
     signing = {name for name, route in conf["task_routes"].items() if route["queue"] == SIGNING}
-    assert signing == {"policies.prepare_creation", "transactions.sign_and_broadcast"}
+    assert signing == {"policies.prepare_creation", "transactions.sign_and_broadcast", "transactions.heal"}
 
 
 def test_every_ordered_task_has_its_name() -> None:
     from workers.app import app  # noqa: PLC0415 - as above
 
     app.loader.import_default_modules()
-    ours = {name for name in app.tasks if not name.startswith("celery.")}
+    ours = {name for name in app.tasks if not name.startswith(("celery.", "tests."))}
     assert ours == {
         "policies.request_creation",
         "policies.report_creation_tx",
@@ -101,9 +109,13 @@ def test_every_ordered_task_has_its_name() -> None:
         "transactions.sign_and_broadcast",
         "transactions.monitor",
         "transactions.poll",
+        "transactions.heal",
         "chain.follow",
+        "chain.take_push",
         "policies.sync_status",
         "policies.advance",
+        "policies.retry_failed",
         "policies.sweep_expirations",
         "policies.expire_quotes",
+        "policies.reconcile",
     }

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -232,7 +233,7 @@ def ended() -> list[Life]:
 @pytest.mark.parametrize("width", [120, 95, 94, 86, 85, 80])
 def test_tables_fit_the_line_and_break_no_figure(width: int, capsys: pytest.CaptureFixture[str]) -> None:
     lives = ended()
-    move = Move(edge="a", leaves=None, enters="PendingCreation", cause="quoted")
+    move = Move(edge="a", leaves=None, enters="PendingCreation", cause="quoted", at=datetime(2026, 1, 1, tzinfo=UTC))
     walks = {str(each.id): (move,) * 5 for each in lives}
     verdict = Audit(ok=False, checks=dict.fromkeys(CHECKS, False), details={}, walks=walks)
     probes = [Probe(who="forger", what="an entry " * 8, wanted="ok", answer="u102 registry_bad_parameters")]
