@@ -1,13 +1,13 @@
 """Tasks that take a policy from a request to its end."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import structlog
 
-from registry.domain.errors import NoBlockYet
+from registry.domain.errors import NoBlockYet, Unavailable
 from registry.domain.height import ChainHeight
 from registry.domain.lease import Lease, LeaseLost
 from registry.domain.request import object_of
@@ -145,13 +145,23 @@ def advance_policies(self: RegistryTask, *, policy_id: str | None = None) -> int
     if policy_id is not None:
         return _enqueue_step(UUID(policy_id), height=height, lease=lease, now=now)
     claimed = advance.claim(own.database, height=height, lease=lease, limit=MOST_AT_ONCE, now=now)
-    enqueued = 0
-    for held in claimed:
+    tokens = {held.policy_id: held.token for held in claimed}
+    return for_each(tokens, lambda each: _enqueue_step(each, height=height, lease=lease, now=now, token=tokens[each]))
+
+
+def for_each(policy_ids: Iterable[UUID], do: Callable[[UUID], int]) -> int:
+    """Do something for each policy and add up; one that nobody foresaw does not hold up those behind it."""
+    done = 0
+    for policy_id in policy_ids:
         try:
-            enqueued += _enqueue_step(held.policy_id, height=height, lease=lease, now=now, token=held.token)
+            done += do(policy_id)
         except LeaseLost as lost:
             _LOG.info("lease.lost", **lost.figures)
-    return enqueued
+        except Unavailable:
+            raise
+        except Exception:  # noqa: BLE001 - whatever is wrong with one, the others are owed their turn
+            _LOG.exception("policy.passed_by", policy_id=str(policy_id))
+    return done
 
 
 def _enqueue_step(
@@ -194,10 +204,8 @@ def expire_quotes(*, policy_id: str | None = None, lease: int | None = None) -> 
     height = own.height()
     if height is None:
         return 0
-    outlived = (
-        expiration.outlived_quotes(own.database, height=height, limit=MOST_AT_ONCE)
-        if policy_id is None
-        else [UUID(policy_id)]
-    )
     now = own.now()
-    return sum(expiration.give_up(own.database, each, height=height, now=now, lease=lease) for each in outlived)
+    if policy_id is not None:
+        return int(expiration.give_up(own.database, UUID(policy_id), height=height, now=now, lease=lease))
+    outlived = expiration.outlived_quotes(own.database, height=height, limit=MOST_AT_ONCE)
+    return for_each(outlived, lambda each: int(expiration.give_up(own.database, each, height=height, now=now)))

@@ -46,7 +46,11 @@ def step_of(
         row = policies.lock(session, policy_id, lease=token)
         facts = policies.facts(session, row)
         own = transactions.facts(session, policy_id)
-        step = None if failures.is_held(session, policy_id) else next_step(facts, own, height=height, now=now)
+        if failures.is_held(session, policy_id):
+            # whoever decides has it looked at; a height that has passed would be claimed at every sweep
+            policies.look_again(session, policy_id, at=None, height=None)
+            return None
+        step = next_step(facts, own, height=height, now=now)
         if step is not None:
             held = policies.take(session, row, lease, now=now).token if token is None else token
             return Drive(step=step, token=held)

@@ -23,16 +23,18 @@ def sweep(
 ) -> tuple[list[Held], list[Held]]:
     """Take what ran out, oldest first, passing by rows that another worker holds.
 
-    Answers the American policies, to begin expiring, and the European ones, to be decided first.
+    Answers the American policies, to begin expiring, and the European ones, to be decided first; of each at most
+    `limit`.
     """
-    american: list[Held] = []
-    european: list[Held] = []
+    found: dict[ExerciseStyle, list[Held]] = {}
     with unit_of_work(database) as session:
-        for row in policies.claim_due(session, confirmed=height.confirmed, limit=limit, now=now):
-            row.last_checked_block_height_expiry = height.tip
-            held = policies.take(session, row, lease, now=now)
-            (european if row.exercise_style == ExerciseStyle.EUROPEAN else american).append(held)
-    return american, european
+        # each style has a limit of its own: while prices fail, what waits for one must not hold up what needs none
+        for style in ExerciseStyle:
+            rows = policies.claim_due(session, style=style, confirmed=height.confirmed, limit=limit, now=now)
+            for row in rows:
+                row.last_checked_block_height_expiry = height.tip
+            found[style] = [policies.take(session, row, lease, now=now) for row in rows]
+    return found[ExerciseStyle.AMERICAN], found[ExerciseStyle.EUROPEAN]
 
 
 def begin(
@@ -67,7 +69,8 @@ def begin(
                     height=height.tip,
                     now=now,
                 )
-                row.next_look_at = held_until
+                # one that nobody held is looked at by whoever comes next, should this worker end before it signs
+                row.next_look_at = held_until or now
                 expiring.append(policy_id)
             elif row.status_detailed == PolicyStatus.EXPIRING:
                 expiring.append(policy_id)

@@ -217,7 +217,9 @@ def look_again(session: Session, policy_id: UUID, *, at: datetime | None, height
     )
 
 
-def claim_due(session: Session, *, confirmed: BurnHeight, limit: int, now: datetime) -> Sequence[PolicyRow]:
+def claim_due(
+    session: Session, *, style: ExerciseStyle, confirmed: BurnHeight, limit: int, now: datetime
+) -> Sequence[PolicyRow]:
     """Lock Active policies that ran out, that nobody drives and nobody asks anything of, oldest expiration first."""
     open_request = (
         select(col(ActivationRequestRow.id))
@@ -231,6 +233,7 @@ def claim_due(session: Session, *, confirmed: BurnHeight, limit: int, now: datet
         select(PolicyRow)
         .where(
             col(PolicyRow.status_detailed) == PolicyStatus.ACTIVE,
+            col(PolicyRow.exercise_style) == style,
             col(PolicyRow.expiration_height) < confirmed,
             ~open_request,
             or_(col(PolicyRow.lease_owner).is_(None), col(PolicyRow.next_look_at) <= now),

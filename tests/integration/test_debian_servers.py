@@ -18,6 +18,7 @@ from sqlalchemy.exc import DBAPIError
 
 from registry.domain.lease import Lease
 from registry.domain.parameters import Parameters
+from registry.domain.policy import ExerciseStyle
 from registry.domain.units import BurnHeight, Token
 from registry.store import parameters, policies
 from registry.store.migrate import migrate
@@ -186,7 +187,10 @@ def test_two_workers_never_claim_the_same_policy_there(database: Database) -> No
             policies.claim_standing_still(session, height=height, now=rows.THEN, lease=lease, limit=4)
             for session in (first, second)
         ]
-        due = [policies.claim_due(session, confirmed=height, limit=3, now=rows.THEN) for session in (first, second)]
+        due = [
+            policies.claim_due(session, style=ExerciseStyle.AMERICAN, confirmed=height, limit=3, now=rows.THEN)
+            for session in (first, second)
+        ]
         assert [len(taken) for taken in due] == [3, 1]
     assert [len(taken) for taken in looks] == [4, 2]
     assert len({*looks[0], *looks[1]}) == 6

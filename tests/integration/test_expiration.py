@@ -122,6 +122,23 @@ def test_the_sweep_is_bounded_and_takes_the_oldest_first(driver: Driver) -> None
     assert driver.sweep() == ([], [])
 
 
+def test_what_waits_for_a_price_does_not_hold_up_what_needs_none(driver: Driver) -> None:
+    waiting, free = driver.buy(duration_days=7, exercise_style="european"), driver.buy(duration_days=7)
+    driver.chain.burn(2 * WEEK)
+    driver.follow()
+    assert driver.sweep(limit=1) == ([free], [waiting])
+
+
+def test_a_batch_of_an_older_release_that_is_lost_once_begun_is_found_again(short: tuple[Driver, UUID]) -> None:
+    driver, policy_id = short
+    with unit_of_work(driver.database) as session:
+        policies.look_again(session, policy_id, at=None, height=None)
+    driver.chain.burn(2 * WEEK)
+    driver.follow()
+    assert driver.expire(policy_id) == [policy_id]
+    assert driver.claim() == [policy_id]
+
+
 def test_a_batch_is_signed_as_one_before_its_policies_are_looked_at_one_by_one(driver: Driver) -> None:
     batch = [driver.buy(duration_days=7) for _ in range(3)]
     assert [driver.next(each) for each in driver.claim()] == [None] * 3

@@ -13,7 +13,7 @@ from registry.services import activation, advance, creation, expiration, failure
 from registry.store import policies
 from registry.store.session import unit_of_work
 from tests.integration.driver import LEASE, Driver
-from tests.integration.walks import run_out
+from tests.integration.walks import quoted, run_out
 
 
 def take(driver: Driver, *, later: timedelta = timedelta(0)) -> Held:
@@ -128,6 +128,18 @@ def test_a_message_of_an_older_release_bears_no_token_and_is_done(driver: Driver
     take(driver)
     assert driver.expire(policy_id) == [policy_id]
     assert driver.policy(policy_id).status_detailed == PolicyStatus.EXPIRING
+
+
+def test_what_waits_for_a_person_is_not_taken_by_sweep_after_sweep(driver: Driver) -> None:
+    policy_id, _, valid_until = quoted(driver)
+    with pytest.raises(failures.MessageGivenUp):
+        failures.count_delivery(
+            driver.database, "one", task="any", arguments={}, policy_id=policy_id, most=1, now=driver.now()
+        )
+    driver.chain.burn(valid_until - driver.height.tip + driver.depths.final)
+    driver.follow()
+    assert driver.next(policy_id) is None
+    assert driver.claim() == []
 
 
 def test_what_only_waits_is_held_by_nobody(driver: Driver) -> None:

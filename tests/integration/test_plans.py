@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from registry.domain.capacity import OpenQuoteLimits
 from registry.domain.lease import Lease
-from registry.domain.policy import PolicyStatus
+from registry.domain.policy import ExerciseStyle, PolicyStatus
 from registry.domain.tier import RiskTier
 from registry.domain.units import BurnHeight, Nonce, Principal, StacksHeight, Token
 from registry.queries import listing, pool, stats, timeline
@@ -130,7 +130,11 @@ QUESTIONS: dict[str, tuple[Question, dict[str, str]]] = {
         {"policies": "by_next_look_at by_next_look_height policies_pkey"},
     ),
     "claim what is due": (
-        _store(lambda session: policies.claim_due(session, confirmed=HEIGHT, limit=LIMIT, now=NOW)),
+        _store(
+            lambda session: policies.claim_due(
+                session, style=ExerciseStyle.AMERICAN, confirmed=HEIGHT, limit=LIMIT, now=NOW
+            )
+        ),
         {"policies": "by_status_detailed", "activation_requests": "activation_requests_open"},
     ),
     "list of one status": (
