@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.chaos.conductor import Conductor
@@ -51,10 +50,10 @@ def run(order: Order, *, report: Path | None) -> int:
         own = held.enter_context(world(supervisor, order))
         tell("the stack stands")
         story = _tell(order, own, supervisor, scribe, tell=tell)
-        _note_points(own, scribe)
+        _note_points(own, scribe, tell=tell)
         tell("the audit")
         toll = _audit(own, scribe)
-    told = _report(order, story, toll, scribe, seconds=time.monotonic() - begun)
+    told = _report(order, story, toll, seconds=time.monotonic() - begun)
     if report is not None:
         report.write_text(told)
     sys.stdout.write(f"{toll.line}\n")
@@ -103,11 +102,13 @@ def _tell(order: Order, own: World, supervisor: Supervisor, scribe: Scribe, *, t
     return story
 
 
-def _note_points(own: World, scribe: Scribe) -> None:
+def _note_points(own: World, scribe: Scribe, *, tell: Callable[[str], None]) -> None:
     """Count among the faults what workers ended themselves at, each at the time of its mark."""
-    for mark in sorted(own.struck.iterdir() if own.struck else (), key=lambda each: each.stat().st_mtime):
-        at = datetime.fromtimestamp(mark.stat().st_mtime, tz=UTC)
-        scribe.struck(mark.name, begun=at, ended=at)
+    if own.strikes is None:
+        return
+    for point, at in own.strikes.struck():
+        scribe.struck(point, begun=at, ended=at)
+    tell(own.strikes.line())
 
 
 def _progress(watch: Watch, scribe: Scribe) -> Callable[[str], None]:
@@ -129,9 +130,9 @@ def _audit(own: World, scribe: Scribe) -> Toll:
     return take(ledger, chain, scribe.journal(), complaints=judge(ledger, chain).details)
 
 
-def _report(order: Order, story: Story, toll: Toll, scribe: Scribe, *, seconds: float) -> str:
+def _report(order: Order, story: Story, toll: Toll, *, seconds: float) -> str:
     figures = {
-        "points": [each.what for each in scribe.journal().struck if "#" in each.what],
+        "points": None if story.own.strikes is None else story.own.strikes.to_json(),
         "seed": order.seed,
         "line": toll.line,
         "toll": toll.to_json(),

@@ -1,10 +1,9 @@
 """The stack that chaos is done to: real servers and processes, each of which may be killed; a devnet, which is not."""
 
 import time
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psycopg2
@@ -17,7 +16,7 @@ from registry.stacks.http_node import HttpNode
 from tests.chaos.company import Company
 from tests.chaos.lives import SPOT
 from tests.chaos.order import Order
-from tests.chaos.points import points
+from tests.chaos.points import Strikes
 from workers import local
 from workers.audit.chain import Addresses, Coins
 from workers.audit.ledger import TIP
@@ -75,10 +74,8 @@ class World:
     company: Company
     devnet: Devnet
     owners: Sequence[Wallet]
-    struck: Path | None
-    """Where workers that ended themselves at a point say so; None: they are not told to."""
-    lives: Counter[str] = field(default_factory=Counter)
-    """How often each queue's worker was started."""
+    strikes: Strikes | None
+    """At which points workers end themselves; None: they are not told to."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -113,17 +110,10 @@ class World:
     def worker(self, queue: str) -> Process:
         """Describe the next life of a queue's worker, with the keys where it signs, and the points at which it ends."""
         keys = demo._key_files(self.directory, self.stack.cast) if queue == SIGNING else {}
-        environment = {**self.environment, **keys, **self._ends(queue)}
+        ends = {} if self.strikes is None else self.strikes.environment(queue)
+        environment = {**self.environment, **keys, **ends}
         one = local.worker(queue, environment=environment, concurrency=CONCURRENCY)
         return replace(one, ready_seconds=60.0)
-
-    def _ends(self, queue: str) -> dict[str, str]:
-        """At which points a worker ends itself; at none in its first life, so that the world can begin."""
-        turn = self.lives[queue] - 1
-        self.lives[queue] += 1
-        if self.struck is None or turn < 0:
-            return {}
-        return {"REGISTRY_FAULT_POINT": points(queue, turn=turn), "REGISTRY_FAULT_DIRECTORY": str(self.struck)}
 
     def beat(self, name: str = "beat") -> Process:
         """Describe a clock."""
@@ -156,7 +146,7 @@ def world(supervisor: Supervisor, order: Order) -> Iterator[World]:
                 company=company,
                 devnet=devnet,
                 owners=names,
-                struck=struck if order.points else None,
+                strikes=Strikes(directory=struck) if order.points else None,
             )
             _start(own, supervisor, block_ms=round(order.block_seconds * 1000))
             yield own

@@ -80,7 +80,7 @@ def _has_a_payload(stage: Stage, subject: Subject) -> bool:
         return quote is not None and quote.wallet_payload is not None
 
 
-def _bought(stage: Stage) -> Subject:
+def bought(stage: Stage) -> Subject:
     """A purchase that is confirmed and not followed yet."""
     # long enough not to run out under the lives that follow
     ((subject, payload),) = stage.quote(1, duration_days=60)
@@ -172,7 +172,7 @@ LIVES = (
     Life(
         name="confirmation",
         end=PolicyStatus.ACTIVE,
-        prepare=_bought,
+        prepare=bought,
         begin=_follow,
         commits=_CONFIRMING,
         calls=frozenset({"chain.follow"}),
