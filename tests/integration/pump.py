@@ -18,8 +18,8 @@ from workers.runtime import runtime
 
 IN_MEMORY = "memory://"
 RESULTS = "cache+memory://"
-MOST = 500
-"""Messages in one go: more would be tasks that enqueue each other for ever."""
+MOST = 20_000
+"""Messages in one go, a few for each policy that one block concerns: more would be tasks that enqueue each other."""
 
 
 class Killed(BaseException):
