@@ -194,7 +194,8 @@ LIVES = (
         begin=_activate,
         is_answered=_is_decided,
         meanwhile=_own_again,
-        stock={},
+        # many lives, each some blocks long, are lived before the last of them
+        stock={"duration_days": 90},
         commits=_CONFIRMING | _SENDING | {"policies.retry_failed"},
         calls=_SENDING,
     ),
