@@ -4,7 +4,7 @@ import http from 'node:http';
 
 const MOST_BODY_BYTES = 4 * 1024 * 1024;
 // Longer than any client keeps an idle connection: which side closes first must not be a race.
-const KEEP_ALIVE_MS = 75_000;
+const KEEP_ALIVE_MS = 3_600_000;
 
 /** An answer other than the one hoped for; `body` is JSON, or plain text where it is a string. */
 export class HttpError extends Error {
