@@ -148,8 +148,12 @@ def world(supervisor: Supervisor, order: Order) -> Iterator[World]:
                 owners=names,
                 strikes=Strikes(directory=struck) if order.points else None,
             )
-            _start(own, supervisor, block_ms=round(order.block_seconds * 1000))
-            yield own
+            try:
+                _start(own, supervisor, block_ms=round(order.block_seconds * 1000))
+                yield own
+            finally:
+                # a server that has renamed itself is not found again by what it was started with
+                company.kill(*company.running)
 
 
 def _start(own: World, supervisor: Supervisor, *, block_ms: int) -> None:
