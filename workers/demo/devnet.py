@@ -64,13 +64,12 @@ class Devnet:
         self._order("age", {"minutes": minutes})
 
     def set_faults(self, *rules: Mapping[str, object], seed: int = 1, lag: int = 0, unsynced: bool = False) -> None:
-        """Let requests suffer by these rules and no others; devnet/README.md lists what a rule says."""
+        """Let requests suffer by these rules and no others, or without any by none.
+
+        devnet/README.md lists what a rule says.
+        """
         told = {"seed": seed, "rules": [dict(rule) for rule in rules], "lag": lag, "unsynced": unsynced}
         self._order("faults", told)
-
-    def clear_faults(self) -> None:
-        """Let every request be answered."""
-        self._order("faults", {})
 
     def faults(self) -> list[dict[str, Any]]:
         """Tell which rules there are and how often each has struck."""
