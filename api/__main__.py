@@ -7,12 +7,14 @@ from typing import Annotated
 import typer
 
 from api.app import create_app
+from api.caller import Guard, Nobody
 from api.door import Door
 from api.doorbell import Doorbell
 from api.server import server
 from registry.domain.errors import RegistryError
 from registry.settings import Settings
 from workers import logs
+from workers.client import RegistryClient
 from workers.push_secrets import read_push_secrets
 from workers.rules import misplaced_keys, require
 from workers.runtime import Runtime
@@ -34,9 +36,11 @@ def main(
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(FAILED) from None
     runtime = Runtime(settings=settings)
-    with closing(runtime.database) as database, Doorbell(settings.broker_url.get_secret_value()) as bell:
-        app = create_app(Door(database=database, secrets=secrets, bell=bell))
-        server(app, host=host, port=settings.api_port if port is None else port).run()
+    broker_url = settings.broker_url.get_secret_value()
+    result_url = (settings.result_url or settings.broker_url).get_secret_value()
+    with closing(runtime.database), Doorbell(broker_url) as bell, RegistryClient(broker_url, result_url) as registry:
+        door = Door(runtime=runtime, secrets=secrets, bell=bell, registry=registry, guard=Guard(Nobody()))
+        server(create_app(door), host=host, port=settings.api_port if port is None else port).run()
 
 
 if __name__ == "__main__":

@@ -1,15 +1,20 @@
-"""What the routes share: the database, the secrets, the doorbell, the bounds."""
+"""What the routes share: what this process holds, who is let in, the way to the workers, the bounds."""
 
 from dataclasses import dataclass, field
 
 from api.body import Bounds
+from api.caller import Guard
 from api.doorbell import Doorbell
 from api.threads import Threads
+from registry.settings import Settings
 from registry.store.session import Database
+from workers.client import RegistryClient
 from workers.push_secrets import PushSecrets
+from workers.runtime import Runtime
 
 DATABASE_CALLS, DATABASE_SECONDS = 4, 10.0
 RINGS, RING_SECONDS = 2, 15.0
+ASKS, ASK_SECONDS = 4, 15.0
 
 
 def _database_threads() -> Threads:
@@ -21,13 +26,30 @@ def _ring_threads() -> Threads:
     return Threads(most=RINGS, seconds=RING_SECONDS)
 
 
+def _ask_threads() -> Threads:
+    return Threads(most=ASKS, seconds=ASK_SECONDS)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Door:
-    """One per process."""
+    """One per process. `registry` asks the workers, in threads of `asking`; `threads` are for the database alone."""
 
-    database: Database
+    runtime: Runtime
     secrets: PushSecrets
     bell: Doorbell
+    registry: RegistryClient
+    guard: Guard
     bounds: Bounds = field(default_factory=Bounds)
     threads: Threads = field(default_factory=_database_threads)
     ringing: Threads = field(default_factory=_ring_threads)
+    asking: Threads = field(default_factory=_ask_threads)
+
+    @property
+    def database(self) -> Database:
+        """Postgres."""
+        return self.runtime.database
+
+    @property
+    def settings(self) -> Settings:
+        """What this process was told."""
+        return self.runtime.settings

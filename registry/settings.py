@@ -70,6 +70,29 @@ class Settings(BaseSettings):
     schedule_seconds: dict[str, float] = Field(default_factory=dict)
 
     api_port: int = Field(default=8180, ge=0, le=65_535)
+    api_url: str | None = None
+    api_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    api_proxies: Annotated[tuple[str, ...], NoDecode] = ()
+    api_wait_seconds: float = Field(default=10.0, ge=0, le=60)
+    api_streams: int = Field(default=1_000, ge=1)
+    api_streams_per_caller: int = Field(default=20, ge=1)
+    api_anonymous_per_minute: int = Field(default=120, ge=1)
+    api_requests_per_minute: int = Field(default=600, ge=1)
+    api_actions_per_minute: int = Field(default=60, ge=1)
+    limits_url: SecretStr | None = None
+    front_secret_file: Path | None = None
+    session_minutes: int = Field(default=15, ge=1, le=60)
+    session_hours: int = Field(default=12, ge=1, le=168)
+    submission_days: int = Field(default=30, ge=1)
+    wallet_script_url: str | None = None
+
+    webhook_secret_file: Path | None = None
+    webhook_private_addresses: bool = False
+    webhook_seconds: float = Field(default=10.0, gt=0)
+    webhook_hours: int = Field(default=24, ge=1)
+    webhook_days: int = Field(default=30, ge=1)
+    notice_blocks: int = Field(default=144, ge=1)
+
     push_secret_file: Path | None = None
     push_days: int = Field(default=7, ge=1)
 
@@ -78,7 +101,7 @@ class Settings(BaseSettings):
     fault_point: str | None = Field(default=None, pattern=NUMBERED)
     fault_directory: Path | None = None
 
-    @field_validator("venues", mode="before")
+    @field_validator("venues", "api_origins", "api_proxies", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return _listed(value) if isinstance(value, str) else value
@@ -102,6 +125,11 @@ class Settings(BaseSettings):
         if value < info.data.get("confirmed_depth", value):
             raise ValueError("it is under confirmed_depth: an id would be named before its purchase counts")
         return value
+
+    @property
+    def front_url(self) -> str:
+        """Where callers find the front door; its host is the domain that wallets sign in to."""
+        return self.api_url or f"http://127.0.0.1:{self.api_port}"
 
     @property
     def depths(self) -> Depths:

@@ -19,7 +19,17 @@ from celery.states import READY_STATES
 from kombu.entity import Queue
 from kombu.exceptions import OperationalError
 
-from workers.answers import Accepted, Activation, Creation, Page, Policy, PolicyRequest, PoolState, Reported, Stats
+from registry_client.answers import (
+    Accepted,
+    Activation,
+    Creation,
+    Page,
+    Policy,
+    PolicyRequest,
+    PoolState,
+    Reported,
+    Stats,
+)
 from workers.pending import Pending
 from workers.queues import CHAIN, DEFAULT, QUEUES
 from workers.refusals import BrokerUnreachable

@@ -1,31 +1,15 @@
-"""Every table, CHECK and index of the store, on one page.
+"""Every table, CHECK and index of what policies are, on one page; what the front door keeps is in front_tables.py.
 
 Units are those of registry.domain.units. Statuses are VARCHAR with a CHECK of their values; a height, an amount
 and a price are BIGINT with a CHECK. Rows of `policy_events` are added and never changed: a trigger sees to it.
 """
 
-from collections.abc import Iterable
-from datetime import UTC, date, datetime
-from decimal import Decimal
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import (
-    DDL,
-    BigInteger,
-    CheckConstraint,
-    DateTime,
-    Dialect,
-    Index,
-    LargeBinary,
-    Numeric,
-    SmallInteger,
-    TypeDecorator,
-    event,
-    text,
-)
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import DDL, CheckConstraint, Index, LargeBinary, SmallInteger, event, text
 from sqlmodel import Field, SQLModel
 
 from registry.domain.policy import Edge, ExerciseStyle, PolicyStatus
@@ -33,6 +17,7 @@ from registry.domain.push import PushOutcome, PushSource
 from registry.domain.tier import RiskTier
 from registry.domain.transaction import OPEN, AttemptKind, Dead, Purpose, TransactionStatus, Verdict
 from registry.domain.units import Token
+from registry.store.columns import big, json_object, not_negative, now, one_of, positive, timestamp, uint
 
 
 class CollateralState(StrEnum):
@@ -52,51 +37,6 @@ class RequestState(StrEnum):
     VOID = "void"
 
 
-class Uint128(TypeDecorator[int]):
-    """What a contract can count to: no 64-bit column holds it, so it is NUMERIC, and an int in Python."""
-
-    impl = Numeric(39, 0)
-    cache_ok = True
-
-    def process_result_value(self, value: Decimal | None, dialect: Dialect) -> int | None:  # noqa: ARG002 - the base's
-        """Read the integer that it is."""
-        return None if value is None else int(value)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
-def _one_of(column: str, values: Iterable[str]) -> CheckConstraint:
-    listed = ", ".join(f"'{value}'" for value in values)
-    return CheckConstraint(f"{column} IN ({listed})", name=f"{column}_known")
-
-
-def _positive(*columns: str) -> tuple[CheckConstraint, ...]:
-    return tuple(CheckConstraint(f"{column} > 0", name=f"{column}_positive") for column in columns)
-
-
-def _not_negative(*columns: str) -> tuple[CheckConstraint, ...]:
-    return tuple(CheckConstraint(f"{column} >= 0", name=f"{column}_not_negative") for column in columns)
-
-
-def _timestamp(**more: Any) -> Any:  # noqa: ANN401 - SQLModel's Field answers Any
-    return Field(sa_type=DateTime(timezone=True), **more)
-
-
-def _big(**more: Any) -> Any:  # noqa: ANN401 - SQLModel's Field answers Any
-    return Field(sa_type=BigInteger, **more)
-
-
-def _uint(**more: Any) -> Any:  # noqa: ANN401 - SQLModel's Field answers Any
-    return Field(sa_type=Uint128, **more)
-
-
-def _json(**more: Any) -> Any:  # noqa: ANN401 - SQLModel's Field answers Any
-    # None is SQL's NULL: a JSON null would pass for a value in every CHECK and condition
-    return Field(sa_type=JSONB(none_as_null=True), **more)
-
-
 class PolicyRow(SQLModel, table=True):
     """One policy: the fields that were ordered, then what drives it."""
 
@@ -104,43 +44,43 @@ class PolicyRow(SQLModel, table=True):
 
     id: UUID = Field(default_factory=uuid4, primary_key=True)
     # mirrored from the chain
-    policy_id_on_chain: int | None = _big(default=None)
+    policy_id_on_chain: int | None = big(default=None)
     owner_principal: str
     counterparty_principal: str
-    protected_value_price_feed_units: int = _big()
-    protected_amount_sats: int = _big()
-    expiration_height: int = _big()
+    protected_value_price_feed_units: int = big()
+    protected_amount_sats: int = big()
+    expiration_height: int = big()
     policy_type: str = "PUT"
     status_on_chain: int | None = Field(default=None, sa_type=SmallInteger)
     # kept off chain
     status_detailed: str
-    creation_height: int | None = _big(default=None)
-    creation_timestamp: datetime | None = _timestamp(default=None)
-    expiration_timestamp_estimate: datetime | None = _timestamp(default=None)
-    premium_amount_base_units: int | None = _big(default=None)
+    creation_height: int | None = big(default=None)
+    creation_timestamp: datetime | None = timestamp(default=None)
+    expiration_timestamp_estimate: datetime | None = timestamp(default=None)
+    premium_amount_base_units: int | None = big(default=None)
     premium_token: str | None = None
-    premium_fee_amount_base_units: int | None = _big(default=None)
-    settlement_amount_base_units: int | None = _big(default=None)
+    premium_fee_amount_base_units: int | None = big(default=None)
+    settlement_amount_base_units: int | None = big(default=None)
     settlement_token: str | None = None
-    settlement_timestamp: datetime | None = _timestamp(default=None)
+    settlement_timestamp: datetime | None = timestamp(default=None)
     tx_id_creation: str | None = None
     tx_id_status_update: str | None = None
-    last_checked_block_height_expiry: int | None = _big(default=None)
+    last_checked_block_height_expiry: int | None = big(default=None)
     risk_tier: str | None = None
-    oracle_data_snapshot_creation: dict[str, Any] | None = _json(default=None)
-    oracle_data_snapshot_settlement: dict[str, Any] | None = _json(default=None)
+    oracle_data_snapshot_creation: dict[str, Any] | None = json_object(default=None)
+    oracle_data_snapshot_settlement: dict[str, Any] | None = json_object(default=None)
     # what drives it
     exercise_style: str = ExerciseStyle.AMERICAN
     parameters_id: int | None = Field(default=None, foreign_key="parameters.id")
     creation_block: str | None = None
     end_block: str | None = None
     reported_tx_id: str | None = None
-    next_look_at: datetime | None = _timestamp(default_factory=_now)
-    next_look_height: int | None = _big(default=None)
-    created_at: datetime = _timestamp(default_factory=_now)
+    next_look_at: datetime | None = timestamp(default_factory=now)
+    next_look_height: int | None = big(default=None)
+    created_at: datetime = timestamp(default_factory=now)
     # a lease lasts until next_look_at; whoever holds an older token writes nothing
     lease_owner: str | None = None
-    lease_token: int = _big(default=0)
+    lease_token: int = big(default=0)
     lease_attempts: int = 0
 
     __table_args__ = (
@@ -155,15 +95,27 @@ class PolicyRow(SQLModel, table=True):
         Index("by_expiration_height", "expiration_height", "id"),
         Index("by_created_at", "created_at", "id"),
         Index("by_status_on_chain", "status_on_chain"),
+        Index("by_protected_value", "protected_value_price_feed_units", "id"),
+        Index(
+            "by_expiration_time",
+            "expiration_timestamp_estimate",
+            "id",
+            postgresql_where=text("expiration_timestamp_estimate IS NOT NULL"),
+        ),
+        Index("by_tx_id_creation", "tx_id_creation", postgresql_where=text("tx_id_creation IS NOT NULL")),
+        Index(
+            "by_tx_id_status_update", "tx_id_status_update", postgresql_where=text("tx_id_status_update IS NOT NULL")
+        ),
+        Index("by_reported_tx_id", "reported_tx_id", postgresql_where=text("reported_tx_id IS NOT NULL")),
         Index("by_tier_and_status", "risk_tier", "status_detailed", "created_at", "id"),
         Index("by_next_look_at", "next_look_at", postgresql_where=text("next_look_at IS NOT NULL")),
         Index("by_next_look_height", "next_look_height", postgresql_where=text("next_look_height IS NOT NULL")),
-        _one_of("status_detailed", PolicyStatus),
-        _one_of("policy_type", ["PUT"]),
-        _one_of("exercise_style", ExerciseStyle),
-        _one_of("risk_tier", RiskTier),
-        _one_of("premium_token", Token),
-        _one_of("settlement_token", Token),
+        one_of("status_detailed", PolicyStatus),
+        one_of("policy_type", ["PUT"]),
+        one_of("exercise_style", ExerciseStyle),
+        one_of("risk_tier", RiskTier),
+        one_of("premium_token", Token),
+        one_of("settlement_token", Token),
         CheckConstraint("status_on_chain IN (0, 1, 2)", name="status_on_chain_known"),
         CheckConstraint("(status_on_chain IS NULL) = (policy_id_on_chain IS NULL)", name="on_chain_together"),
         CheckConstraint("risk_tier IS NOT NULL OR status_detailed <> 'PendingCreation'", name="pending_has_tier"),
@@ -171,8 +123,8 @@ class PolicyRow(SQLModel, table=True):
             "status_detailed NOT IN ('PendingCreation', 'FailedCreation') OR status_on_chain IS NULL",
             name="pending_is_not_on_chain",
         ),
-        *_positive("protected_value_price_feed_units", "protected_amount_sats", "expiration_height"),
-        *_not_negative("premium_amount_base_units", "premium_fee_amount_base_units", "settlement_amount_base_units"),
+        *positive("protected_value_price_feed_units", "protected_amount_sats", "expiration_height"),
+        *not_negative("premium_amount_base_units", "premium_fee_amount_base_units", "settlement_amount_base_units"),
     )
 
 
@@ -181,22 +133,22 @@ class PolicyEventRow(SQLModel, table=True):
 
     __tablename__ = "policy_events"
 
-    id: int | None = _big(default=None, primary_key=True)
+    id: int | None = big(default=None, primary_key=True)
     policy_id: UUID = Field(foreign_key="policies.id")
     edge: str
     from_status: str | None = None
     to_status: str
     cause: str
     actor: str
-    height: int | None = _big(default=None)
+    height: int | None = big(default=None)
     tx_id: str | None = None
-    detail: dict[str, Any] = _json(default_factory=dict)
-    at: datetime = _timestamp(default_factory=_now)
+    detail: dict[str, Any] = json_object(default_factory=dict)
+    at: datetime = timestamp(default_factory=now)
 
     __table_args__ = (
         Index("policy_events_by_policy", "policy_id", "id"),
-        _one_of("edge", Edge),
-        _one_of("to_status", PolicyStatus),
+        one_of("edge", Edge),
+        one_of("to_status", PolicyStatus),
     )
 
 
@@ -206,9 +158,9 @@ class ParametersRow(SQLModel, table=True):
     __tablename__ = "parameters"
 
     id: int | None = Field(default=None, primary_key=True)
-    parameter_values: dict[str, Any] = _json()
+    parameter_values: dict[str, Any] = json_object()
     reason: str
-    created_at: datetime = _timestamp(default_factory=_now)
+    created_at: datetime = timestamp(default_factory=now)
 
 
 class PriceRow(SQLModel, table=True):
@@ -219,15 +171,15 @@ class PriceRow(SQLModel, table=True):
 
     __tablename__ = "prices"
 
-    id: int | None = _big(default=None, primary_key=True)
+    id: int | None = big(default=None, primary_key=True)
     pair: str
-    price: int = _big()
-    observed_at: datetime = _timestamp()
-    fetched_at: datetime = _timestamp()
-    observations: list[dict[str, Any]] = _json()
-    failures: dict[str, str] = _json()
+    price: int = big()
+    observed_at: datetime = timestamp()
+    fetched_at: datetime = timestamp()
+    observations: list[dict[str, Any]] = json_object()
+    failures: dict[str, str] = json_object()
 
-    __table_args__ = (Index("prices_by_pair", "pair", "fetched_at"), *_positive("price"))
+    __table_args__ = (Index("prices_by_pair", "pair", "fetched_at"), *positive("price"))
 
 
 class DailyCloseRow(SQLModel, table=True):
@@ -237,10 +189,10 @@ class DailyCloseRow(SQLModel, table=True):
 
     pair: str = Field(primary_key=True)
     day: date = Field(primary_key=True)
-    close: int = _big()
+    close: int = big()
     venue: str
 
-    __table_args__ = (*_positive("close"),)
+    __table_args__ = (*positive("close"),)
 
 
 class QuoteRow(SQLModel, table=True):
@@ -251,24 +203,24 @@ class QuoteRow(SQLModel, table=True):
     id: UUID = Field(default_factory=uuid4, primary_key=True)
     owner_principal: str
     idempotency_key: str
-    request: dict[str, Any] = _json()
-    created_at: datetime = _timestamp(default_factory=_now)
+    request: dict[str, Any] = json_object()
+    created_at: datetime = timestamp(default_factory=now)
     # priced
-    premium_base_units: int | None = _big(default=None)
-    fee_base_units: int | None = _big(default=None)
-    collateral_base_units: int | None = _big(default=None)
+    premium_base_units: int | None = big(default=None)
+    fee_base_units: int | None = big(default=None)
+    collateral_base_units: int | None = big(default=None)
     risk_tier: str | None = None
-    pricing: dict[str, Any] | None = _json(default=None)
+    pricing: dict[str, Any] | None = json_object(default=None)
     parameters_id: int | None = Field(default=None, foreign_key="parameters.id")
     # recorded
     policy_id: UUID | None = Field(default=None, foreign_key="policies.id", unique=True)
     quote_id: bytes | None = Field(default=None, sa_type=LargeBinary, unique=True)
-    expiration_height: int | None = _big(default=None)
-    valid_until_height: int | None = _big(default=None)
+    expiration_height: int | None = big(default=None)
+    valid_until_height: int | None = big(default=None)
     # prepared
-    wallet_payload: dict[str, Any] | None = _json(default=None)
+    wallet_payload: dict[str, Any] | None = json_object(default=None)
     # answered
-    declined_at: datetime | None = _timestamp(default=None)
+    declined_at: datetime | None = timestamp(default=None)
 
     __table_args__ = (
         Index("quotes_by_key", "owner_principal", "idempotency_key", unique=True),
@@ -279,8 +231,8 @@ class QuoteRow(SQLModel, table=True):
         ),
         CheckConstraint("octet_length(quote_id) = 16", name="quote_id_is_16_bytes"),
         CheckConstraint("fee_base_units < premium_base_units", name="fee_is_part_of_premium"),
-        *_positive("premium_base_units", "collateral_base_units"),
-        *_not_negative("fee_base_units"),
+        *positive("premium_base_units", "collateral_base_units"),
+        *not_negative("fee_base_units"),
     )
 
 
@@ -293,7 +245,7 @@ class ReservationRow(SQLModel, table=True):
     owner_principal: str
     risk_tier: str
     token: str
-    amount_base_units: int = _big()
+    amount_base_units: int = big()
     state: str = CollateralState.RESERVED
 
     __table_args__ = (
@@ -304,9 +256,9 @@ class ReservationRow(SQLModel, table=True):
             postgresql_where=text("state <> 'released'"),
         ),
         Index("reservations_reserved", "token", "risk_tier", postgresql_where=text("state = 'reserved'")),
-        _one_of("state", CollateralState),
-        _one_of("token", Token),
-        *_positive("amount_base_units"),
+        one_of("state", CollateralState),
+        one_of("token", Token),
+        *positive("amount_base_units"),
     )
 
 
@@ -317,13 +269,13 @@ class TierCapitalRow(SQLModel, table=True):
 
     risk_tier: str = Field(primary_key=True)
     token: str = Field(primary_key=True)
-    reserved_base_units: int = _big(default=0)
-    locked_base_units: int = _big(default=0)
+    reserved_base_units: int = big(default=0)
+    locked_base_units: int = big(default=0)
 
     __table_args__ = (
-        _one_of("risk_tier", RiskTier),
-        _one_of("token", Token),
-        *_not_negative("reserved_base_units", "locked_base_units"),
+        one_of("risk_tier", RiskTier),
+        one_of("token", Token),
+        *not_negative("reserved_base_units", "locked_base_units"),
     )
 
 
@@ -333,13 +285,13 @@ class PoolBookRow(SQLModel, table=True):
     __tablename__ = "pool_books"
 
     token: str = Field(primary_key=True)
-    assets: int = _uint(default=0)
-    locked: int = _uint(default=0)
-    unearned: int = _uint(default=0)
-    since: int = _big(default=0)
-    until: int = _big(default=0)
+    assets: int = uint(default=0)
+    locked: int = uint(default=0)
+    unearned: int = uint(default=0)
+    since: int = big(default=0)
+    until: int = big(default=0)
 
-    __table_args__ = (_one_of("token", Token), *_not_negative("assets", "locked", "unearned"))
+    __table_args__ = (one_of("token", Token), *not_negative("assets", "locked", "unearned"))
 
 
 class ActivationRequestRow(SQLModel, table=True):
@@ -350,17 +302,17 @@ class ActivationRequestRow(SQLModel, table=True):
     id: UUID = Field(default_factory=uuid4, primary_key=True)
     policy_id: UUID = Field(foreign_key="policies.id")
     idempotency_key: str
-    min_payout_base_units: int | None = _big(default=None)
-    requested_at: datetime = _timestamp(default_factory=_now)
-    requested_height: int = _big()
+    min_payout_base_units: int | None = big(default=None)
+    requested_at: datetime = timestamp(default_factory=now)
+    requested_height: int = big()
     state: str = RequestState.OPEN
-    refusal: dict[str, Any] | None = _json(default=None)
-    decided_at: datetime | None = _timestamp(default=None)
+    refusal: dict[str, Any] | None = json_object(default=None)
+    decided_at: datetime | None = timestamp(default=None)
 
     __table_args__ = (
         Index("activation_requests_by_key", "policy_id", "idempotency_key", unique=True),
         Index("activation_requests_open", "policy_id", unique=True, postgresql_where=text("state = 'open'")),
-        _one_of("state", RequestState),
+        one_of("state", RequestState),
     )
 
 
@@ -370,14 +322,14 @@ class SettlementRow(SQLModel, table=True):
     __tablename__ = "settlements"
 
     policy_id: UUID = Field(foreign_key="policies.id", primary_key=True)
-    amount_base_units: int = _big()
+    amount_base_units: int = big()
     token: str
     capped: bool
     formula_version: int
-    snapshot: dict[str, Any] = _json()
-    pinned_at: datetime = _timestamp(default_factory=_now)
+    snapshot: dict[str, Any] = json_object()
+    pinned_at: datetime = timestamp(default_factory=now)
 
-    __table_args__ = (_one_of("token", Token), *_positive("amount_base_units"))
+    __table_args__ = (one_of("token", Token), *positive("amount_base_units"))
 
 
 class SignerRow(SQLModel, table=True):
@@ -389,15 +341,15 @@ class SignerRow(SQLModel, table=True):
     __tablename__ = "signers"
 
     principal: str = Field(primary_key=True)
-    next_nonce: int = _big()
-    paused_at: datetime | None = _timestamp(default=None)
+    next_nonce: int = big()
+    paused_at: datetime | None = timestamp(default=None)
     pause_reason: str | None = None
-    funds_needed: int | None = _big(default=None)
-    resumed_at: datetime | None = _timestamp(default=None)
+    funds_needed: int | None = big(default=None)
+    resumed_at: datetime | None = timestamp(default=None)
     resume_reason: str | None = None
 
     __table_args__ = (
-        *_not_negative("next_nonce"),
+        *not_negative("next_nonce"),
         CheckConstraint("(paused_at IS NULL) = (pause_reason IS NULL)", name="paused_for_a_reason"),
         CheckConstraint("(resumed_at IS NULL) = (resume_reason IS NULL)", name="resumed_for_a_reason"),
     )
@@ -411,14 +363,14 @@ class TransactionRow(SQLModel, table=True):
     id: UUID = Field(default_factory=uuid4, primary_key=True)
     purpose: str
     signer: str = Field(foreign_key="signers.principal")
-    nonce: int = _big()
+    nonce: int = big()
     status: str = TransactionStatus.SIGNED
     block: str | None = None
-    height: int | None = _big(default=None)
+    height: int | None = big(default=None)
     chain_status: str | None = None
     result: bytes | None = Field(default=None, sa_type=LargeBinary)
-    look_at: datetime | None = _timestamp(default=None)
-    created_at: datetime = _timestamp(default_factory=_now)
+    look_at: datetime | None = timestamp(default=None)
+    created_at: datetime = timestamp(default_factory=now)
     dead_because: str | None = None
 
     __table_args__ = (
@@ -429,10 +381,10 @@ class TransactionRow(SQLModel, table=True):
             "look_at",
             postgresql_where=text(f"status IN ({', '.join(repr(str(status)) for status in sorted(OPEN))})"),
         ),
-        _one_of("purpose", Purpose),
-        _one_of("status", TransactionStatus),
-        _one_of("dead_because", Dead),
-        *_not_negative("nonce"),
+        one_of("purpose", Purpose),
+        one_of("status", TransactionStatus),
+        one_of("dead_because", Dead),
+        *not_negative("nonce"),
     )
 
 
@@ -445,20 +397,20 @@ class AttemptRow(SQLModel, table=True):
 
     __tablename__ = "attempts"
 
-    id: int | None = _big(default=None, primary_key=True)
+    id: int | None = big(default=None, primary_key=True)
     transaction_id: UUID = Field(foreign_key="transactions.id", index=True)
     tx_id: str = Field(unique=True)
     raw: bytes = Field(sa_type=LargeBinary)
-    fee_micro_stx: int = _big()
-    created_at: datetime = _timestamp(default_factory=_now)
-    accepted_at: datetime | None = _timestamp(default=None)
+    fee_micro_stx: int = big()
+    created_at: datetime = timestamp(default_factory=now)
+    accepted_at: datetime | None = timestamp(default=None)
     refusal: str | None = None
     kind: str = AttemptKind.CALL
-    height: int | None = _big(default=None)
-    offered_at: datetime | None = _timestamp(default=None)
+    height: int | None = big(default=None)
+    offered_at: datetime | None = timestamp(default=None)
     verdict: str | None = None
 
-    __table_args__ = (_one_of("kind", AttemptKind), _one_of("verdict", Verdict))
+    __table_args__ = (one_of("kind", AttemptKind), one_of("verdict", Verdict))
 
 
 class TransactionEntryRow(SQLModel, table=True):
@@ -468,8 +420,8 @@ class TransactionEntryRow(SQLModel, table=True):
 
     transaction_id: UUID = Field(foreign_key="transactions.id", primary_key=True)
     policy_id: UUID = Field(foreign_key="policies.id", primary_key=True)
-    policy_id_on_chain: int = _big()
-    amount_base_units: int | None = _big(default=None)
+    policy_id_on_chain: int = big()
+    amount_base_units: int | None = big(default=None)
     refusal: int | None = None
     is_open: bool = True
 
@@ -486,11 +438,11 @@ class BlockRow(SQLModel, table=True):
 
     index_block_hash: str = Field(primary_key=True)
     parent_index_block_hash: str
-    height: int = _big()
-    burn_height: int = _big()
-    time: datetime = _timestamp()
+    height: int = big()
+    burn_height: int = big()
+    time: datetime = timestamp()
     is_canonical: bool = True
-    books: list[dict[str, Any]] | None = _json(default=None)
+    books: list[dict[str, Any]] | None = json_object(default=None)
 
     __table_args__ = (
         Index("blocks_canonical", "height", unique=True, postgresql_where=text("is_canonical")),
@@ -507,16 +459,16 @@ class ChainEventRow(SQLModel, table=True):
 
     __tablename__ = "chain_events"
 
-    id: int | None = _big(default=None, primary_key=True)
+    id: int | None = big(default=None, primary_key=True)
     block: str = Field(foreign_key="blocks.index_block_hash")
     tx_id: str
     event_index: int
     contract: str
     name: str | None = None
     raw: bytes = Field(sa_type=LargeBinary)
-    policy_id_on_chain: int | None = _big(default=None)
+    policy_id_on_chain: int | None = big(default=None)
     policy_id: UUID | None = Field(default=None, foreign_key="policies.id")
-    applied_at: datetime | None = _timestamp(default=None)
+    applied_at: datetime | None = timestamp(default=None)
 
     __table_args__ = (
         Index("chain_events_once", "block", "tx_id", "event_index", unique=True),
@@ -547,11 +499,11 @@ class FailureRow(SQLModel, table=True):
     policy_id: UUID | None = Field(default=None, foreign_key="policies.id")
     task: str | None = None
     task_id: str | None = Field(default=None, unique=True)
-    arguments: dict[str, Any] | None = _json(default=None)
+    arguments: dict[str, Any] | None = json_object(default=None)
     cause: str
-    detail: dict[str, Any] = _json(default_factory=dict)
-    at: datetime = _timestamp(default_factory=_now)
-    closed_at: datetime | None = _timestamp(default=None)
+    detail: dict[str, Any] = json_object(default_factory=dict)
+    at: datetime = timestamp(default_factory=now)
+    closed_at: datetime | None = timestamp(default=None)
     resolution: str | None = None
     closed_by: str | None = None
     reason: str | None = None
@@ -565,7 +517,7 @@ class FailureRow(SQLModel, table=True):
             postgresql_where=text("closed_at IS NULL AND task IS NULL"),
         ),
         Index("failures_by_policy", "policy_id", postgresql_where=text("policy_id IS NOT NULL")),
-        _one_of("resolution", Resolution),
+        one_of("resolution", Resolution),
         CheckConstraint("num_nulls(closed_at, resolution, closed_by, reason) IN (0, 4)", name="closed_is_whole"),
         CheckConstraint("num_nulls(task, task_id, arguments) IN (0, 3)", name="message_is_whole"),
         CheckConstraint("num_nulls(policy_id, task) < 2", name="is_about_something"),
@@ -580,9 +532,9 @@ class DeliveryRow(SQLModel, table=True):
     task_id: str = Field(primary_key=True)
     task: str
     count: int = 1
-    last_at: datetime = _timestamp(default_factory=_now)
+    last_at: datetime = timestamp(default_factory=now)
 
-    __table_args__ = (Index("deliveries_by_age", "last_at"), *_positive("count"))
+    __table_args__ = (Index("deliveries_by_age", "last_at"), *positive("count"))
 
 
 class PushRow(SQLModel, table=True):
@@ -593,24 +545,24 @@ class PushRow(SQLModel, table=True):
 
     __tablename__ = "pushes"
 
-    id: int | None = _big(default=None, primary_key=True)
+    id: int | None = big(default=None, primary_key=True)
     source: str
     digest: str
     body: bytes = Field(sa_type=LargeBinary)
-    said: dict[str, Any] = _json()
+    said: dict[str, Any] = json_object()
     times: int = 1
-    received_at: datetime = _timestamp(default_factory=_now)
-    taken_at: datetime | None = _timestamp(default=None)
+    received_at: datetime = timestamp(default_factory=now)
+    taken_at: datetime | None = timestamp(default=None)
     outcome: str | None = None
 
     __table_args__ = (
         Index("pushes_once", "source", "digest", unique=True),
         Index("pushes_waiting", "id", postgresql_where=text("taken_at IS NULL")),
         Index("pushes_by_age", "received_at"),
-        _one_of("source", PushSource),
-        _one_of("outcome", PushOutcome),
+        one_of("source", PushSource),
+        one_of("outcome", PushOutcome),
         CheckConstraint("(taken_at IS NULL) = (outcome IS NULL)", name="taken_with_an_outcome"),
-        *_positive("times"),
+        *positive("times"),
     )
 
 
@@ -621,17 +573,17 @@ class ReconciliationRow(SQLModel, table=True):
 
     id: UUID = Field(default_factory=uuid4, primary_key=True)
     block: str
-    height: int = _big()
+    height: int = big()
     is_dry: bool = False
-    cursor: int = _big(default=0)
+    cursor: int = big(default=0)
     compared: int = 0
-    findings: list[dict[str, Any]] = _json(default_factory=list)
-    started_at: datetime = _timestamp(default_factory=_now)
-    finished_at: datetime | None = _timestamp(default=None)
+    findings: list[dict[str, Any]] = json_object(default_factory=list)
+    started_at: datetime = timestamp(default_factory=now)
+    finished_at: datetime | None = timestamp(default=None)
 
     __table_args__ = (
         Index("reconciliations_open", "started_at", postgresql_where=text("finished_at IS NULL")),
-        *_not_negative("cursor", "compared"),
+        *not_negative("cursor", "compared"),
     )
 
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from registry.domain.policy import ExerciseStyle
 from registry.domain.units import SATS_PER_BTC, USD8, Token
-from workers.answers import PolicyRequest
+from registry_client.answers import PolicyRequest
 
 SPOT = 50_000
 DAYS = 7

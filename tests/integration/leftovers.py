@@ -18,8 +18,8 @@ from registry.store.tables import (
     SettlementRow,
     TransactionEntryRow,
 )
+from registry_client.answers import PolicyRequest
 from tests.integration.stack import Stack
-from workers.answers import PolicyRequest
 
 STRIKE = 45_000 * 10**8
 

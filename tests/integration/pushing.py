@@ -3,29 +3,23 @@
 import json
 import secrets
 import socket
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 
-from api.app import create_app
 from api.body import Bounds
-from api.door import Door
-from api.doorbell import Doorbell
-from api.server import server
 from registry.domain.push import PushSource
 from registry.stacks.node import Block
 from registry.store.session import Database
-from tests.integration.stack import until
+from tests.integration.doors import open_door
 from workers.embedded.account import private_file
-from workers.push_secrets import read_push_secrets
 
 ANSWER_SECONDS = 20.0
-START_SECONDS = 20.0
 
 
 def new_block(block: Block, **changes: object) -> dict[str, Any]:
@@ -119,18 +113,7 @@ def new_secrets(place: Path) -> tuple[Path, dict[PushSource, str]]:
 
 @contextmanager
 def front_door(database: Database, broker_url: str, *, place: Path, bounds: Bounds) -> Iterator[Caller]:
-    """Open a front door on a free port, in a thread."""
+    """Open a front door for pushes."""
     path, made = new_secrets(place / "push-secrets")
-    with Doorbell(broker_url) as bell, socket.create_server(("127.0.0.1", 0)) as listening:
-        door = Door(database=database, secrets=read_push_secrets(path), bell=bell, bounds=bounds)
-        port = listening.getsockname()[1]
-        own = server(create_app(door), host="127.0.0.1", port=port)
-        thread = threading.Thread(target=own.run, kwargs={"sockets": [listening]})
-        thread.start()
-        try:
-            until(lambda: own.started, seconds=START_SECONDS)
-            yield Caller(port=port, secrets=made)
-        finally:
-            own.should_exit = True
-            thread.join(timeout=START_SECONDS)
-            assert not thread.is_alive()
+    with open_door(database, broker_url, bounds=bounds, push_secret_file=path) as url:
+        yield Caller(port=urlsplit(url).port or 0, secrets=made)

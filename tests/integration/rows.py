@@ -8,6 +8,17 @@ from registry.domain.policy import Edge, PolicyStatus
 from registry.domain.tier import RiskTier
 from registry.domain.transaction import Purpose
 from registry.domain.units import Token
+from registry.store.front_tables import (
+    ApiKeyRow,
+    FeedReaderRow,
+    PolicyFeedRow,
+    SessionRow,
+    StatTotalRow,
+    SubmissionRow,
+    WebhookDeliveryRow,
+    WebhookEndpointRow,
+    WebhookMessageRow,
+)
 from registry.store.tables import (
     ActivationRequestRow,
     AttemptRow,
@@ -204,3 +215,50 @@ def closed(**changes: Any) -> dict[str, Any]:
 def push(**changes: Any) -> PushRow:
     """A body that waits."""
     return PushRow(**{"source": "node", "digest": "d" * 64, "body": b"{}", "said": {}, **changes})
+
+
+def fed(policy_id: UUID, **changes: Any) -> PolicyFeedRow:
+    """The place of an event in the feed."""
+    return PolicyFeedRow(**{"event_id": 1, "policy_id": policy_id, "owner_principal": OWNER, **changes})
+
+
+def reader(**changes: Any) -> FeedReaderRow:
+    """A reader of the feed."""
+    return FeedReaderRow(**{"name": "webhooks", **changes})
+
+
+def total(**changes: Any) -> StatTotalRow:
+    """A counted sum."""
+    return StatTotalRow(**{"token": Token.STX, "status": PolicyStatus.ACTIVE, **changes})
+
+
+def submission(**changes: Any) -> SubmissionRow:
+    """Something that was sent under an idempotency key."""
+    usual = {"caller": OWNER, "idempotency_key": "key", "operation": "create", "fingerprint": "0" * 64}
+    return SubmissionRow(**{**usual, **changes})
+
+
+def session(**changes: Any) -> SessionRow:
+    """An owner who is signed in."""
+    return SessionRow(**{"principal": OWNER, "expires_at": THEN, **changes})
+
+
+def api_key(**changes: Any) -> ApiKeyRow:
+    """A service's key."""
+    return ApiKeyRow(**{"prefix": "prk_0000", "digest": "0" * 64, "name": "partner", "scopes": ["read"], **changes})
+
+
+def endpoint(api_key_id: UUID, **changes: Any) -> WebhookEndpointRow:
+    """Where a service wants to be told."""
+    usual = {"api_key_id": api_key_id, "url": "https://example.com/hook", "kinds": ["policy.active"]}
+    return WebhookEndpointRow(**{**usual, **changes})
+
+
+def message(**changes: Any) -> WebhookMessageRow:
+    """Something to tell."""
+    return WebhookMessageRow(**{"kind": "policy.active", "once": "1", "payload": {}, **changes})
+
+
+def delivery(endpoint_id: UUID, message_id: UUID, **changes: Any) -> WebhookDeliveryRow:
+    """A message on its way to an endpoint."""
+    return WebhookDeliveryRow(**{"endpoint_id": endpoint_id, "message_id": message_id, **changes})

@@ -266,4 +266,4 @@ def test_a_source_without_a_secret_may_not_push(pushing: Pushing, tmp_path: Path
         own = Caller(port=port, secrets=pushing.caller.secrets)
         answers = [own.post(path, {}).status_code for path in ("/events/node", "/events/chainhook")]
         door.send_signal(signal.SIGTERM)
-    assert answers == [400, 401]
+    assert answers == [422, 401]

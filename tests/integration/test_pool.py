@@ -18,11 +18,11 @@ from registry.stacks.signing import PrivateKey
 from registry.stacks.wire import TESTNET
 from registry.store import parameters
 from registry.store.session import unit_of_work
+from registry_client.answers import PoolState
 from tests.integration.books import assert_books_equal_the_chain
 from tests.integration.chain import DEPOSITS, Chain, new_key
 from tests.integration.driver import Driver
 from tests.integration.stack import Holder, Stack, until
-from workers.answers import PoolState
 
 SBTC = StringAscii(Token.SBTC.value)
 LENT = 5 * 10**8

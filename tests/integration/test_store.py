@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -134,6 +135,20 @@ def sent(make: Callable[[UUID], SQLModel], *, number: int = 1) -> Sequence[SQLMo
     return [carrier, make(carrier.id)]
 
 
+def told(make: Callable[[UUID], SQLModel]) -> Callable[[], Sequence[SQLModel]]:
+    def both() -> Sequence[SQLModel]:
+        key = rows.api_key()
+        return [key, make(key.id)]
+
+    return both
+
+
+def on_its_way(*made: dict[str, Any], **changes: Any) -> Sequence[SQLModel]:
+    key, message = rows.api_key(), rows.message()
+    endpoint = rows.endpoint(key.id)
+    return [key, endpoint, message, *(rows.delivery(endpoint.id, message.id, **each) for each in made or [changes])]
+
+
 VIOLATIONS: dict[tuple[str, str], Callable[[], Sequence[SQLModel]]] = {
     ("policies", "status_detailed_known"): alone(lambda: rows.policy(status_detailed="Alive")),
     ("policies", "policy_type_known"): alone(lambda: rows.policy(policy_type="CALL")),
@@ -246,6 +261,26 @@ VIOLATIONS: dict[tuple[str, str], Callable[[], Sequence[SQLModel]]] = {
     ("pushes", "pushes_once"): twice(rows.push),
     ("reconciliations", "cursor_not_negative"): alone(lambda: rows.reconciliation(cursor=-1)),
     ("reconciliations", "compared_not_negative"): alone(lambda: rows.reconciliation(compared=-1)),
+    ("policy_feed", "seq_positive"): with_policy(lambda owned: rows.fed(owned, seq=0)),
+    ("policy_feed", "policy_feed_in_turn"): lambda: [
+        (owned := rows.policy()),
+        rows.fed(owned.id, seq=1),
+        rows.fed(owned.id, event_id=2, seq=1),
+    ],
+    ("feed_readers", "seq_not_negative"): alone(lambda: rows.reader(seq=-1)),
+    ("stat_totals", "token_known"): alone(lambda: rows.total(token="BTC")),  # noqa: S106 - a coin
+    ("submissions", "submissions_by_key"): twice(rows.submission),
+    ("submissions", "answered_is_whole"): alone(lambda: rows.submission(status=200)),
+    ("submissions", "sent_is_whole"): alone(lambda: rows.submission(task_id="one")),
+    ("sessions", "generation_positive"): alone(lambda: rows.session(generation=0)),
+    ("api_keys", "api_keys_by_prefix"): twice(rows.api_key),
+    ("webhook_endpoints", "disabled_for_a_reason"): told(lambda key: rows.endpoint(key, disabled_at=rows.THEN)),
+    ("webhook_endpoints", "secret_version_positive"): told(lambda key: rows.endpoint(key, secret_version=0)),
+    ("webhook_messages", "webhook_messages_once"): twice(rows.message),
+    ("webhook_deliveries", "state_known"): lambda: on_its_way(state="lost"),
+    ("webhook_deliveries", "waiting_has_a_time"): lambda: on_its_way(state="delivered"),
+    ("webhook_deliveries", "attempts_not_negative"): lambda: on_its_way(attempts=-1),
+    ("webhook_deliveries", "webhook_deliveries_once"): lambda: on_its_way({}, {}),
 }
 
 

@@ -6,7 +6,7 @@ from enum import Enum, auto
 
 from registry.domain.policy import ExerciseStyle, PolicyStatus
 from registry.domain.units import SATS_PER_BTC, USD8, BaseUnits, Sats, Token, Usd8
-from workers.answers import PolicyRequest
+from registry_client.answers import PolicyRequest
 
 PRICES: Mapping[str, str] = {"BTC/USD": "50000", "STX/USD": "2"}
 PRICES_FALLEN: Mapping[str, str] = {"BTC/USD": "41000", "STX/USD": "1.7"}

@@ -15,7 +15,7 @@ from registry.domain.errors import Alarm, NoCapacity, RegistryError
 from registry.domain.lease import LeaseLost
 from registry.domain.tier import OutsideTiers
 from registry.queries import policies as shown
-from workers.answers import Policy
+from registry_client.answers import Policy
 from workers.client import RegistryClient
 from workers.pending import Pending
 from workers.refusals import ANSWERS, AnswerTimeout, BrokerUnreachable, ServerAlarm, TaskCrashed, error_of

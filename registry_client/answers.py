@@ -1,14 +1,25 @@
-"""What a caller sends and gets, as types: JSON objects by their fields, amounts in base units, times in ISO 8601."""
+"""What a caller sends and gets, as types: JSON objects by their fields, amounts in base units, times in ISO 8601.
 
-from typing import Any, NotRequired, TypedDict
+Over Celery every integer is a JSON integer. Over HTTP a `Wide` one is a decimal string, for many programs read JSON's
+numbers as floats; `registry_client.wide` turns one form into the other.
+"""
+
+from typing import Annotated, Any, NotRequired
+
+from typing_extensions import TypedDict
+
+from registry_client.wide import WIDE
+
+Wide = Annotated[int, WIDE]
+"""An integer that can pass 2^53: an amount, a price or an id of the chain's."""
 
 
 class PolicyRequest(TypedDict):
     """What an owner asks for: strike in USD × 10^8, amount in sats, `premium_token` STX or sBTC."""
 
     policy_type: str
-    protected_value_price_feed_units: int
-    protected_amount_sats: int
+    protected_value_price_feed_units: Wide
+    protected_amount_sats: Wide
     duration_days: int
     premium_token: str
     exercise_style: NotRequired[str]
@@ -33,11 +44,11 @@ class Policy(TypedDict):
     """A policy as it stands; what the chain has not said yet is None. `chain` is told where one policy is asked for."""
 
     id: str
-    policy_id_on_chain: int | None
+    policy_id_on_chain: Wide | None
     owner_principal: str
     counterparty_principal: str
-    protected_value_price_feed_units: int
-    protected_amount_sats: int
+    protected_value_price_feed_units: Wide
+    protected_amount_sats: Wide
     expiration_height: int
     policy_type: str
     status_on_chain: int | None
@@ -45,10 +56,10 @@ class Policy(TypedDict):
     creation_height: int | None
     creation_timestamp: str | None
     expiration_timestamp_estimate: str | None
-    premium_amount_base_units: int | None
+    premium_amount_base_units: Wide | None
     premium_token: str | None
-    premium_fee_amount_base_units: int | None
-    settlement_amount_base_units: int | None
+    premium_fee_amount_base_units: Wide | None
+    settlement_amount_base_units: Wide | None
     settlement_token: str | None
     settlement_timestamp: str | None
     tx_id_creation: str | None
@@ -67,10 +78,10 @@ class Quote(TypedDict):
     """What a policy costs, the most it can ever pay, and the last height at which the contract takes the quote."""
 
     quote_id: str
-    premium_amount_base_units: int
-    premium_fee_amount_base_units: int
+    premium_amount_base_units: Wide
+    premium_fee_amount_base_units: Wide
     premium_token: str
-    max_payout_base_units: int
+    max_payout_base_units: Wide
     risk_tier: str
     expiration_height: int
     valid_until_height: int
@@ -95,7 +106,7 @@ class Decision(TypedDict):
     """How an activation stands: `open`, `accepted`, or None for a policy that nobody asked to activate."""
 
     state: str | None
-    settlement_amount_base_units: int | None
+    settlement_amount_base_units: Wide | None
     settlement_token: str | None
 
 
@@ -126,12 +137,12 @@ class TokenSums(TypedDict):
     policies: int
     active: int
     by_status: dict[str, int]
-    active_cover_sats: int
-    premium_base_units: int
-    fee_base_units: int
-    settled_base_units: int
-    locked_base_units: int
-    reserved_base_units: int
+    active_cover_sats: Wide
+    premium_base_units: Wide
+    fee_base_units: Wide
+    settled_base_units: Wide
+    locked_base_units: Wide
+    reserved_base_units: Wide
 
 
 class Stats(TypedDict):
@@ -147,11 +158,11 @@ class TierState(TypedDict):
     """What a tier may use of one token's pool; `bound` says what `free_base_units` would run into first."""
 
     share_ppm: int
-    usable_base_units: int
-    locked_base_units: int
-    reserved_base_units: int
-    unsigned_base_units: int
-    free_base_units: int
+    usable_base_units: Wide
+    locked_base_units: Wide
+    reserved_base_units: Wide
+    unsigned_base_units: Wide
+    free_base_units: Wide
     bound: str
     utilisation_ppm: int
 
@@ -159,11 +170,11 @@ class TierState(TypedDict):
 class TokenPool(TypedDict):
     """The pool's book of one token, as its events up to `as_of_height` made it."""
 
-    assets_base_units: int
-    locked_base_units: int
-    reserved_base_units: int
-    free_base_units: int
-    unearned_base_units: int
+    assets_base_units: Wide
+    locked_base_units: Wide
+    reserved_base_units: Wide
+    free_base_units: Wide
+    unearned_base_units: Wide
     earned_until_height: int
     as_of_height: int
     utilisation_ppm: int
