@@ -20,8 +20,10 @@ BIN := .venv/bin
 # Written last, so a set-up that was cut short is done again.
 PACKAGES := .venv/.set-up
 DEVNET := devnet/node_modules/.set-up
+PAGE_PACKAGES := page/node_modules/.set-up
+PAGE := api/static/index.html
 NODE := $(BIN)/python -m workers.embedded.node
-NODE_TESTS = $(sort $(shell find contracts devnet -name node_modules -prune -o -name '*.test.mjs' -print))
+NODE_TESTS = $(sort $(shell find contracts devnet page -name node_modules -prune -o -name '*.test.mjs' -print))
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up test chaos check bench clean python
@@ -30,7 +32,7 @@ NODE_TESTS = $(sort $(shell find contracts devnet -name node_modules -prune -o -
 help: ## List what make can do
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: $(PACKAGES) $(DEVNET) ## Fetch and install everything, into this directory alone
+setup: $(PACKAGES) $(DEVNET) $(PAGE) ## Fetch and install everything, into this directory alone
 
 demo: setup ## Take policies through their lives on a real chain's VM, and audit the result
 	@exec $(BIN)/registry demo $(ARGS)
@@ -38,7 +40,7 @@ demo: setup ## Take policies through their lives on a real chain's VM, and audit
 up: setup ## Run the same stack until Ctrl-C, for other services to use
 	@exec $(BIN)/registry up $(ARGS)
 
-test: setup ## Run all tests: contracts and devnet in Node, then the rest in Python
+test: setup ## Run all tests: contracts, devnet and page in Node, then the rest in Python
 	$(NODE) node --test $(NODE_TESTS)
 	$(BIN)/pytest --numprocesses=2 --dist=loadfile $(ARGS)
 
@@ -52,11 +54,11 @@ check: setup ## Check style, types and the direction of imports
 	$(BIN)/lint-imports
 
 bench: setup ## Measure
-	@for program in benchmarks/*.py; do echo "$$program"; $(BIN)/python "$$program" || exit 1; done
+	@for program in benchmarks/*.py; do echo "$$program"; $(BIN)/python -m "benchmarks.$$(basename "$$program" .py)" || exit 1; done
 
 clean: ## Remove all that set-up, tests and runs have made here
 	for link in .registry/*/servers; do if [ -L "$$link" ]; then rm -rf "$$(readlink "$$link")"; fi; done
-	rm -rf .venv devnet/node_modules .registry .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv devnet/node_modules page/node_modules api/static .registry .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	rm -f .coverage
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
@@ -76,7 +78,10 @@ $(PACKAGES): pyproject.toml constraints.txt
 	@touch $@
 
 # npm empties node_modules first. The wheel's Node is there only once Python's packages are.
-$(DEVNET): devnet/package-lock.json devnet/package.json | $(PACKAGES)
-	@echo "Fetching the devnet's packages (about 20 MB the first time)"
-	@$(NODE) npm ci --prefix devnet --ignore-scripts --no-audit --no-fund
+$(DEVNET) $(PAGE_PACKAGES): %/node_modules/.set-up: %/package-lock.json %/package.json | $(PACKAGES)
+	@echo "Fetching the packages of $* (10 to 20 MB the first time)"
+	@$(NODE) npm ci --prefix $* --ignore-scripts --no-audit --no-fund
 	@touch $@
+
+$(PAGE): $(PAGE_PACKAGES) page/build.mjs $(wildcard page/src/*)
+	@$(NODE) node page/build.mjs

@@ -39,6 +39,16 @@ export function ordersOf({ chain, clock, market }) {
   };
 }
 
+/** @returns what does one of them by name, and then has it written down */
+export function orderTaker(devnet) {
+  const orders = ordersOf(devnet);
+  return (name, figures) => {
+    const answer = orders[name](figures);
+    devnet.journal.record({ order: name, figures });
+    return answer;
+  };
+}
+
 export function addAdminApi(router, { chain, clock, market, faults, observers, journal }) {
   const post = (path, order) => router.on('POST', `/devnet/${path}`, ({ body }) => obeyed(order, parseJson(body)));
   router.on('GET', '/devnet/health', () => json(200, { ready: true, ...tipJson(chain) }));
@@ -50,14 +60,8 @@ export function addAdminApi(router, { chain, clock, market, faults, observers, j
   post('observers', (figures) => observers.set(figures));
   router.on('GET', '/devnet/observers', () => json(200, observers.told()));
   router.on('GET', '/devnet/faults', () => json(200, faults.told()));
-  for (const [name, order] of Object.entries(ordersOf({ chain, clock, market }))) {
-    post(name, (figures) => journaled(journal, { name, figures, answer: order(figures) }));
-  }
-}
-
-function journaled(journal, { name, figures, answer }) {
-  journal.record({ order: name, figures });
-  return answer;
+  const order = orderTaker({ chain, clock, market, journal });
+  for (const name of Object.keys(ordersOf({ chain, clock, market }))) post(name, (figures) => order(name, figures));
 }
 
 function obeyed(order, figures) {

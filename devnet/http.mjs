@@ -36,7 +36,7 @@ export function parseJson(body) {
 export class Router {
   #routes = [];
 
-  /** @param {(request: {params, query: URLSearchParams, headers, body: Buffer}) => object} answer */
+  /** @param {(request: {params, query: URLSearchParams, headers, body: Buffer}) => object} answer or the promise of one */
   on(method, path, answer) {
     const pattern = path.replace(/[.$]/g, '\\$&').replace(/:(\w+)/g, '(?<$1>[^/]+)');
     this.#routes.push({ method, pattern: new RegExp(`^${pattern}$`), answer });
@@ -71,10 +71,11 @@ export function serve(router, log, faults) {
     });
     request.on('end', () => {
       const body = Buffer.concat(chunks);
-      const answer = () => (size > MOST_BODY_BYTES ? text(413, 'Body too large') : answered(router, request, body, log));
+      const answer = async () =>
+        size > MOST_BODY_BYTES ? text(413, 'Body too large') : answered(router, request, body, log);
       const { pathname } = new URL(request.url, 'http://localhost');
       const struck = faults?.strike(request.method, pathname);
-      if (struck === undefined) send(response, answer());
+      if (struck === undefined) answer().then((given) => send(response, given));
       else suffer(struck, { response, answer, body });
     });
   });
@@ -91,7 +92,7 @@ function send(response, { status, type, content, headers = {} }) {
 function suffer(rule, { response, answer, body }) {
   const cut = () => response.socket?.resetAndDestroy();
   const told = {
-    delay: () => setTimeout(() => send(response, answer()), rule.ms).unref(),
+    delay: () => setTimeout(async () => send(response, await answer()), rule.ms).unref(),
     timeout: () => setTimeout(cut, rule.ms).unref(),
     reset: cut,
     lose_answer: () => {
@@ -111,9 +112,9 @@ function suffer(rule, { response, answer, body }) {
   told[rule.fault]();
 }
 
-function answered(router, { method, url, headers }, body, log) {
+async function answered(router, { method, url, headers }, body, log) {
   try {
-    const answer = router.answer(method, url, headers, body);
+    const answer = await router.answer(method, url, headers, body);
     log.debug('answered', { method, url, status: answer.status });
     return answer;
   } catch (error) {

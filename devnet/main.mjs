@@ -1,5 +1,5 @@
 /** The devnet's process: boots the VM, answers HTTP, makes blocks, and ends when told to. */
-import { addAdminApi, ordersOf } from './admin_api.mjs';
+import { addAdminApi, orderTaker, ordersOf } from './admin_api.mjs';
 import { Chain, newBirth } from './chain.mjs';
 import { BlockClock } from './clock.mjs';
 import { Faults } from './faults.mjs';
@@ -19,6 +19,7 @@ import { addCoinbase } from './venues/coinbase.mjs';
 import { addKraken } from './venues/kraken.mjs';
 import { addPyth } from './venues/pyth.mjs';
 import { Vm } from './vm.mjs';
+import { addWalletApi } from './wallet_api.mjs';
 
 const BAD_USAGE = 2;
 const BAD_JOURNAL = 3;
@@ -67,6 +68,7 @@ function routes(devnet, api) {
   addNodeApi(router, devnet.chain, devnet.faults);
   addHiroApi(router, new LaggingView(devnet.chain, devnet.faults), api);
   addAdminApi(router, devnet);
+  addWalletApi(router, { chain: devnet.chain, order: orderTaker(devnet) });
   for (const addVenue of [addBinance, addBitstamp, addCoinbase, addKraken, addPyth]) addVenue(router, devnet.market);
   return router;
 }

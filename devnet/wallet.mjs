@@ -4,24 +4,20 @@
  *   WALLET_KEY=… node wallet.mjs [call | deploy | transfer] --node http://127.0.0.1:3999 [payload.json]
  *   WALLET_KEY=… node wallet.mjs address
  *
- * The payload, on stdin where no file is named, is what a browser wallet gets: the parameters of `stx_callContract`
- * (contract, functionName, functionArgs, postConditions, postConditionMode), `stx_deployContract` (name, clarityCode,
- * clarityVersion) or `stx_transferStx` (recipient, amount, memo); with network, and optionally address, fee, nonce.
+ * The payload, on stdin where no file is named, is what a browser wallet gets; `signing.mjs` lists what it says.
  * Prints {"txid"}, or {"error"} and ends with 2 (payload or use), 3 (no answer from the node), 4 (the node refused).
  */
 import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
-import * as stacks from '@stacks/transactions';
+import { getAddressFromPrivateKey } from '@stacks/transactions';
+import { BadPayload, COMMANDS, signed } from './signing.mjs';
 
 const BAD_USE = 2;
 const NO_ANSWER = 3;
 const REFUSED = 4;
 
-const USUAL_FEE = 3000n;
 const TIMEOUT_MS = 15_000;
-const MODES = { allow: 1, deny: 2, originator: 3 };
-const CLARITY_VERSION = 3;
 
 class Failure extends Error {
   constructor(exitCode, error) {
@@ -31,48 +27,21 @@ class Failure extends Error {
   }
 }
 
-const BUILDERS = {
-  call: async (payload, common) => {
-    const [contractAddress, contractName] = payload.contract.split('.');
-    return stacks.makeContractCall({
-      ...common,
-      contractAddress,
-      contractName,
-      functionName: payload.functionName,
-      functionArgs: (payload.functionArgs ?? []).map((hex) => stacks.Cl.deserialize(hex)),
-      ...conditions(payload),
-    });
-  },
-  deploy: async (payload, common) =>
-    stacks.makeContractDeploy({
-      ...common,
-      contractName: payload.name,
-      codeBody: payload.clarityCode,
-      clarityVersion: Number(payload.clarityVersion ?? CLARITY_VERSION),
-      ...conditions(payload),
-    }),
-  transfer: async (payload, common) =>
-    stacks.makeSTXTokenTransfer({
-      ...common,
-      recipient: payload.recipient,
-      amount: BigInt(payload.amount),
-      memo: payload.memo ?? '',
-    }),
-};
-
 async function main(argv) {
   const { values, positionals } = parseArgs({
     args: argv,
     options: { node: { type: 'string' } },
     allowPositionals: true,
   });
-  const [command, file] =
-    positionals[0] in BUILDERS || positionals[0] === 'address' ? positionals : ['call', ...positionals];
+  const [command, file] = [...COMMANDS, 'address'].includes(positionals[0]) ? positionals : ['call', ...positionals];
   const key = process.env.WALLET_KEY;
   if (!/^[0-9a-f]{64}(01)?$/i.test(key ?? '')) throw new Failure(BAD_USE, 'WALLET_KEY must be a private key in hex');
-  if (command === 'address') return { address: stacks.getAddressFromPrivateKey(key, 'testnet') };
+  if (command === 'address') return { address: getAddressFromPrivateKey(key, 'testnet') };
   if (values.node === undefined) throw new Failure(BAD_USE, '--node must be the URL of a node');
-  const transaction = await signed(command, await readPayload(file), key, values.node);
+  const nextNonce = (address) => nextNonceAt(values.node, address);
+  const transaction = await signed(command, await readPayload(file), { key, nextNonce }).catch((error) => {
+    throw error instanceof BadPayload ? new Failure(BAD_USE, error.message) : error;
+  });
   return { txid: await broadcast(values.node, transaction) };
 }
 
@@ -84,29 +53,8 @@ async function readPayload(file) {
   }
 }
 
-async function signed(command, payload, key, node) {
-  const network = payload.network ?? 'testnet';
-  const address = stacks.getAddressFromPrivateKey(key, network);
-  if (payload.address !== undefined && payload.address !== address) {
-    throw new Failure(BAD_USE, `the payload is for ${payload.address}, this wallet is ${address}`);
-  }
-  const nonce = payload.nonce === undefined ? await nextNonce(node, address) : BigInt(payload.nonce);
-  const common = { senderKey: key, network, nonce, sponsored: payload.sponsored === true };
-  const build = (fee) =>
-    BUILDERS[command](payload, { ...common, fee }).catch((error) => {
-      throw new Failure(BAD_USE, `cannot build the transaction: ${error.message}`);
-    });
-  if (payload.fee !== undefined) return build(BigInt(payload.fee));
-  const size = BigInt((await build(USUAL_FEE)).serialize().length / 2);
-  return build(size > USUAL_FEE ? size : USUAL_FEE);
-}
-
-function conditions({ postConditions = [], postConditionMode = 'deny' }) {
-  return { postConditions, postConditionMode: MODES[postConditionMode] };
-}
-
 /** The lowest that neither a block nor a pending transaction of ours has used. */
-async function nextNonce(node, address) {
+async function nextNonceAt(node, address) {
   const account = await getJson(`${node}/v2/accounts/${address}?proof=0`);
   const { mempool } = await getJson(`${node}/extended/v3/principals/${address}/nonces`);
   let nonce = account.nonce;
