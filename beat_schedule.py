@@ -24,4 +24,10 @@ SCHEDULE = (
     Entry(name="heal", task="transactions.heal", seconds=30, expires=30),
     Entry(name="advance", task="policies.advance", seconds=10, expires=60),
     Entry(name="reconcile", task="policies.reconcile", seconds=14_400, expires=3600),
+    Entry(name="stats_fold", task="stats.fold", seconds=60, expires=60),
+    Entry(name="forget", task="front.forget", seconds=600, expires=600),
+    Entry(name="webhook_collect", task="webhooks.collect", seconds=2, expires=12),
+    Entry(name="webhook_deliver", task="webhooks.deliver", seconds=2, expires=12),
+    Entry(name="webhook_notice", task="webhooks.notice", seconds=60, expires=60),
+    Entry(name="webhook_forget", task="webhooks.forget", seconds=600, expires=600),
 )

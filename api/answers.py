@@ -27,12 +27,17 @@ def encoded(value: object) -> bytes:
 
 def tagged(request: Request, value: object, *, headers: Mapping[str, str] | None = None) -> Response:
     """Answer what was asked for, or 304 where whoever asks has it already."""
-    body = encoded(value)
+    more = {"Cache-Control": PRIVATE, "Vary": "Authorization", **(headers or {})}
+    return unless_had(request, encoded(value), media_type=JSON, headers=more)
+
+
+def unless_had(request: Request, body: bytes, *, media_type: str, headers: Mapping[str, str]) -> Response:
+    """Answer these bytes under a tag of theirs, or 304 where whoever asks has them already."""
     tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-    more = {"ETag": tag, "Cache-Control": PRIVATE, "Vary": "Authorization", **(headers or {})}
+    more = {"ETag": tag, **headers}
     if _has(request, tag):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=more)
-    return Response(body, media_type=JSON, headers=more)
+    return Response(body, media_type=media_type, headers=more)
 
 
 def plain(value: object, *, status: HTTPStatus = HTTPStatus.OK, headers: Mapping[str, str] | None = None) -> Response:

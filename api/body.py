@@ -21,6 +21,10 @@ class Bounds:
     size: int = 5 * 1024 * 1024
     seconds: float = 10.0
 
+    def within(self, other: "Bounds") -> "Bounds":
+        """The tighter of both in each."""
+        return Bounds(size=min(self.size, other.size), seconds=min(self.seconds, other.seconds))
+
 
 def require_json(request: Request) -> None:
     """Refuse what is not said to be JSON as it is, uncompressed: 415."""

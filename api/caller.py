@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Protocol
 from uuid import UUID
@@ -10,7 +11,8 @@ from fastapi import Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from api.problem import Problem
-from registry.domain.access import Scope
+from registry.domain.access import NotLetIn, Scope
+from registry.domain.errors import Unavailable
 from registry.domain.units import Principal
 
 BEARER = HTTPBearer(
@@ -22,13 +24,17 @@ BEARER = HTTPBearer(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """A holder has a principal and a session, a service a key with scopes; both are counted and logged by `name`."""
+    """A holder has a principal and a session, a service a key with scopes; both are counted and logged by `name`.
+
+    `expires_at` is the end of what was borne, not of its session.
+    """
 
     name: str
     principal: Principal | None = None
     session_id: UUID | None = None
     key_id: UUID | None = None
     scopes: frozenset[Scope] = frozenset()
+    expires_at: datetime | None = None
 
     def may_see(self, owner: str) -> bool:
         """Whether an owner's policies are this caller's to see."""
@@ -57,14 +63,6 @@ def forbidden(*, code: str = "forbidden", detail: str) -> Problem:
     return Problem(HTTPStatus.FORBIDDEN, code=code, detail=detail)
 
 
-class Nobody:
-    """Knows no token."""
-
-    async def identify(self, token: str) -> Caller:  # noqa: ARG002 - whoever asks
-        """Refuse."""
-        raise unauthorized(detail="nobody bears this token")
-
-
 class Guard:
     """Dependencies of routes: each lets a caller in or answers in the route's place."""
 
@@ -72,14 +70,33 @@ class Guard:
         """Take whoever knows the tokens."""
         self._identifier = identifier
 
+    async def identify(self, token: str) -> Caller:
+        """Find out who bears a token; once a request, before routes are asked."""
+        return await self._identifier.identify(token)
+
+    async def knows(self, token: str) -> bool:
+        """Whether a token that let somebody in still does; so it does while nobody can be asked."""
+        try:
+            await self.identify(token)
+        except NotLetIn:
+            return False
+        except Problem as refusal:
+            return refusal.status is not HTTPStatus.UNAUTHORIZED
+        except Unavailable:
+            return True
+        return True
+
     async def caller(
         self, request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Security(BEARER)]
     ) -> Caller:
         """Let in who is known: a holder or a service."""
         if credentials is None:
             raise unauthorized(detail="sign in with a wallet (POST /v1/challenges), or send a service's key")
+        refusal: Problem | None = getattr(request.state, "refusal", None)
+        if refusal is not None:
+            raise refusal
         known: Caller | None = getattr(request.state, "caller", None)
-        return known or await self._identifier.identify(credentials.credentials)
+        return known or await self.identify(credentials.credentials)
 
     async def holder(
         self, request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Security(BEARER)]

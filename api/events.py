@@ -23,7 +23,7 @@ _LOG = structlog.get_logger()
 
 def router(door: Door) -> APIRouter:
     """Make the routes under /events."""
-    own = APIRouter(prefix="/events")
+    own = APIRouter(prefix="/events", include_in_schema=False)
 
     @own.post("/node")
     @own.post("/node/{kind:path}")

@@ -11,8 +11,9 @@ def router(door: Door) -> APIRouter:
     """Make the route."""
     own = APIRouter()
 
-    @own.get("/health")
+    @own.get("/health", tags=["front door"], operation_id="health", summary="Whether this process serves")
     async def health() -> dict[str, str]:
+        """Answer 503 while the database does not."""
         await door.threads.run(lambda: _ask(door.database))
         return {"status": "ok"}
 

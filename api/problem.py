@@ -11,6 +11,8 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 from typing_extensions import TypedDict
 
+from api.methods import allowed
+from registry.domain.access import NotLetIn
 from registry.domain.errors import Alarm, Conflict, NoCapacity, PolicyNotFound, Refusal, RegistryError, Unavailable
 from registry_client.wide import widened
 
@@ -67,6 +69,9 @@ def answer(problem: Problem) -> Response:
 def of_error(error: RegistryError) -> Problem:
     """Say by its branch what a typed error means here: change the request, try again, or nothing that you can do."""
     match error:
+        case NotLetIn():
+            headers = {"WWW-Authenticate": "Bearer"}
+            return Problem(HTTPStatus.UNAUTHORIZED, code=error.code, detail=str(error), headers=headers)
         case Refusal():
             return Problem(_status_of(error), code=error.code, detail=str(error), figures=error.figures)
         case Unavailable():
@@ -107,6 +112,12 @@ def unavailable(*, code: str) -> Problem:
     )
 
 
+def internal() -> Problem:
+    """Say no more of what nobody foresaw."""
+    detail = "an error that nobody foresaw; the registry's operators see it"
+    return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, code="internal", detail=detail)
+
+
 def install(app: FastAPI) -> None:
     """Have every refusal of an application leave in this form, the framework's own too."""
 
@@ -128,12 +139,16 @@ def install(app: FastAPI) -> None:
         return answer(Problem(HTTPStatus.BAD_REQUEST, code="bad_request", detail=detail, figures={"field": field}))
 
     @app.exception_handler(HTTPException)
-    async def _framework(_: Request, error: HTTPException) -> Response:
+    async def _framework(request: Request, error: HTTPException) -> Response:
         status = HTTPStatus(error.status_code)
+        headers = dict(error.headers or {})
+        if status is HTTPStatus.METHOD_NOT_ALLOWED:
+            headers["Allow"] = allowed(app, request.scope["path"])
+            if request.method == "OPTIONS":
+                return Response(status_code=HTTPStatus.NO_CONTENT, headers=headers)
         code = status.name.lower()
-        return answer(Problem(status, code=code, detail=status.description, headers=error.headers))
+        return answer(Problem(status, code=code, detail=status.description, headers=headers))
 
     @app.exception_handler(Exception)
     async def _unforeseen(_: Request, _error: Exception) -> Response:
-        detail = "an error that nobody foresaw; the registry's operators see it"
-        return answer(Problem(HTTPStatus.INTERNAL_SERVER_ERROR, code="internal", detail=detail))
+        return answer(internal())

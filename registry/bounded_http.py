@@ -5,6 +5,7 @@ answer as well as in its body. So every read and write here is given what is lef
 """
 
 import io
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -30,6 +31,20 @@ def ends_at(moment: float) -> Iterator[None]:
         _OURS.ends = before
 
 
+@contextmanager
+def connects_to(address: str, port: int) -> Iterator[None]:
+    """Connect this thread's sockets to an address that was checked, whatever a name leads to when it is asked again.
+
+    Certificates and `Host` are still the name's. What is pooled was connected earlier: use a session of its own.
+    """
+    before = _pinned()
+    _OURS.pinned = address, port
+    try:
+        yield
+    finally:
+        _OURS.pinned = before
+
+
 def is_over() -> bool:
     """Whether nothing is left of this thread's call."""
     ends = _ends()
@@ -47,6 +62,11 @@ def bounded_session() -> requests.Session:
 def _ends() -> float | None:
     ends: float | None = getattr(_OURS, "ends", None)
     return ends
+
+
+def _pinned() -> tuple[str, int] | None:
+    pinned: tuple[str, int] | None = getattr(_OURS, "pinned", None)
+    return pinned
 
 
 def _seconds_left() -> float | None:
@@ -118,6 +138,10 @@ class _Connection(HTTPConnection):
         super().connect()
         self.sock = _Socket(self.sock)
 
+    def _new_conn(self) -> socket.socket:
+        with _led_to_the_pinned(self):
+            return super()._new_conn()
+
 
 class _TlsConnection(HTTPSConnection):
     def connect(self) -> None:
@@ -125,6 +149,22 @@ class _TlsConnection(HTTPSConnection):
         _shorten(self)
         super().connect()
         self.sock = _Socket(self.sock)
+
+    def _new_conn(self) -> socket.socket:
+        with _led_to_the_pinned(self):
+            return super()._new_conn()
+
+
+@contextmanager
+def _led_to_the_pinned(connection: HTTPConnection) -> Iterator[None]:
+    """Have a connection open its socket to this thread's checked address; for all else it keeps its own name."""
+    named, pinned = (connection.host, connection.port), _pinned()
+    if pinned is not None:
+        connection.host, connection.port = pinned
+    try:
+        yield
+    finally:
+        connection.host, connection.port = named
 
 
 def _shorten(connection: HTTPConnection) -> None:

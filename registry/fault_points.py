@@ -121,3 +121,9 @@ class Strike:
 
     def _mark(self) -> Path:
         return self.directory / self.point
+
+
+def end_at(points: str, *, directory: Path) -> None:
+    """End this process, and those it forks, at each of these points, once; several have commas between them."""
+    for point in points.split(","):
+        watch(numbered(Strike(point=point, directory=directory)))

@@ -79,6 +79,7 @@ class Settings(BaseSettings):
     api_anonymous_per_minute: int = Field(default=120, ge=1)
     api_requests_per_minute: int = Field(default=600, ge=1)
     api_actions_per_minute: int = Field(default=60, ge=1)
+    api_sign_in_per_minute: int = Field(default=30, ge=1)
     limits_url: SecretStr | None = None
     front_secret_file: Path | None = None
     session_minutes: int = Field(default=15, ge=1, le=60)

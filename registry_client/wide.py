@@ -38,17 +38,18 @@ def widened(value: object, names: Collection[str]) -> Any:  # noqa: ANN401 - JSO
 
 def _mapped(value: object, names: Collection[str], *, is_wide: bool) -> object:
     match value:
-        case Mapping():
+        # what is cheap to know and most of all comes first: every answer passes here, value by value
+        case None | str() | bool():
+            return value
+        case int():
+            return str(value) if is_wide else value
+        case dict() | Mapping():
             return {
                 name: _mapped(each, names, is_wide=is_wide or name in names or name in OPAQUE)
                 for name, each in value.items()
             }
         case list() | tuple():
             return [_mapped(each, names, is_wide=is_wide) for each in value]
-        case bool():
-            return value
-        case int() if is_wide:
-            return str(value)
         case _:
             return value
 

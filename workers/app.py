@@ -19,7 +19,15 @@ from registry import fault_points
 from registry.settings import Settings
 from workers import logs
 from workers.queues import QUEUES
-from workers.rules import UnsafeConfiguration, broken_rules, misplaced_fault, misplaced_keys, require, slow_settings
+from workers.rules import (
+    UnsafeConfiguration,
+    broken_rules,
+    misplaced_fault,
+    misplaced_keys,
+    misplaced_secrets,
+    require,
+    slow_settings,
+)
 from workers.task import Messages, RegistryTask
 
 _LOG = structlog.get_logger()
@@ -42,18 +50,25 @@ def _refuse_for(reasons: list[str]) -> None:
         raise SystemExit(str(error)) from None
 
 
+def _misplaced(conf: Any, settings: Settings, queues: list[str]) -> list[str]:  # noqa: ANN401 - as above
+    return [
+        *broken_rules(conf),
+        *misplaced_keys(settings, queues),
+        *misplaced_secrets(settings, queues),
+        *misplaced_fault(settings),
+    ]
+
+
 @celeryd_init.connect
 def _check_worker(conf: Any, options: dict[str, Any], **_: Any) -> None:  # noqa: ANN401 - as above
     chosen = options.get("queues") or QUEUES
     queues = chosen.split(",") if isinstance(chosen, str) else list(chosen)
     settings = Settings()
-    _refuse_for(broken_rules(conf) + misplaced_keys(settings, queues) + misplaced_fault(settings))
+    _refuse_for(_misplaced(conf, settings, queues))
     for reason in slow_settings(settings):
         _LOG.warning("settings.slow", reason=reason)
     if settings.fault_point is not None and settings.fault_directory is not None:
-        for point in settings.fault_point.split(","):
-            strike = fault_points.Strike(point=point, directory=settings.fault_directory)
-            fault_points.watch(fault_points.numbered(strike))
+        fault_points.end_at(settings.fault_point, directory=settings.fault_directory)
 
 
 @task_prerun.connect

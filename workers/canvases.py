@@ -34,8 +34,13 @@ def _under(lease: int | None) -> dict[str, int]:
 def creation(quote: UUID, pairs: Sequence[Pair]) -> Signature:
     """Fetch prices | quote | check capacity | record | prepare; the last link's result is the caller's."""
     return chain(
-        _alone("prices.fetch", pairs=list(pairs)),
-        _after("premiums.quote", quote=str(quote)),
+        _alone("prices.fetch", pairs=list(pairs)), _after("premiums.quote", quote=str(quote)), recording(quote)
+    )
+
+
+def recording(quote: UUID) -> Signature:
+    """What follows a price that is fresh: a repeated request begins here, and asks no venue again."""
+    return chain(
         _alone("pool.check_capacity", quote=str(quote)),
         _alone("policies.record_attempt", quote=str(quote)),
         _after("policies.prepare_creation").set(ignore_result=False),
@@ -97,6 +102,11 @@ def follow() -> Signature:
 def reconcile() -> Signature:
     """Compare the next page with the contracts."""
     return _alone("policies.reconcile")
+
+
+def payout_notices() -> Signature:
+    """Fetch prices | tell of policies that are in the money by them."""
+    return chain(_alone("prices.fetch", pairs=[Pair.BTC_USD, Pair.STX_USD]), _alone("webhooks.notice_payouts"))
 
 
 def take_push(push_id: int, *, tries: int, seconds: int) -> Signature:

@@ -1,6 +1,7 @@
 """The `registry` command: one file per noun in `workers/commands`, each imported here and light."""
 
 from workers.commands import (
+    api_keys,
     contracts,
     database,
     doctor,
@@ -13,6 +14,7 @@ from workers.commands import (
     reconcile,
     signers,
     stack,
+    webhooks,
 )
 from workers.commands.frame import group
 
@@ -34,6 +36,8 @@ for noun in (
     signers,
     reconcile,
     keys,
+    api_keys,
+    webhooks,
 ):
     noun.add_to(app)
 

@@ -9,7 +9,7 @@ No driver, no setting and no task is loaded. A refusal is raised by `answer()` a
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 from uuid import uuid4
@@ -152,15 +152,49 @@ class RegistryClient:
         """Go through a tier's Active policies, page by page."""
         return _each(lambda after: self.list_active_by_tier(risk_tier, limit=page_size, after=after))
 
-    def send(self, task: str, message: Mapping[str, Any], *, queue: str | None = None) -> Pending[Any]:
-        """Call a task by its name with its one JSON object, as the methods do; by way of its own queue or another."""
-        key = message.get("idempotency_key")
-        queue = queue or _QUEUE_OF.get(task, DEFAULT)
+    def fetch_prices(self, pairs: Sequence[str], *, task_id: str) -> Pending[list[int]]:
+        """Have a price of each pair agreed on and kept now; answers the rows' ids."""
+        return self._publish("prices.fetch", task_id=task_id, kwargs={"pairs": list(pairs)}, ignore_result=False)
+
+    def send(
+        self, task: str, message: Mapping[str, Any], *, queue: str | None = None, task_id: str | None = None
+    ) -> Pending[Any]:
+        """Call a task by its name with its one JSON object, as the methods do; by way of its own queue or another.
+
+        `task_id` is for whoever keeps it before the call is made.
+        """
+        return self._publish(
+            task,
+            task_id=task_id or str(uuid4()),
+            key=message.get("idempotency_key"),
+            args=[dict(message)],
+            queue=queue or _QUEUE_OF.get(task, DEFAULT),
+        )
+
+    def outcomes(self, task_ids: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
+        """Look once at many calls: `status` and `result` of each that is over, by its id.
+
+        Raises:
+            BrokerUnreachable: the results cannot be read.
+        """
+        if not task_ids:
+            return {}
+        results = self._results
+        try:
+            stored = results.mget([results.get_key_for_task(each) for each in task_ids])
+        except results.connection_errors as error:
+            raise BrokerUnreachable(task="a look at results", reason=str(error), idempotency_key=None) from error
+        told = {each: results.decode(kept) for each, kept in zip(task_ids, stored, strict=True) if kept is not None}
+        return {each: outcome for each, outcome in told.items() if outcome["status"] in READY_STATES}
+
+    def _publish(
+        self, task: str, *, task_id: str, key: str | None = None, queue: str = DEFAULT, **options: object
+    ) -> Pending[Any]:
         end = time.monotonic() + self._seconds
         try:
             with self._connections.acquire(block=True, timeout=self._seconds) as connection:
                 producer = self._app.amqp.Producer(connection, auto_declare=False)
-                task_id = self._app.send_task(task, args=[dict(message)], queue=queue, producer=producer).id
+                self._app.send_task(task, task_id=task_id, queue=queue, producer=producer, **options)
         except OperationalError as error:
             raise BrokerUnreachable(task=task, reason=str(error), idempotency_key=key) from error
         return Pending(

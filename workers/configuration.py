@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from beat_schedule import SCHEDULE
 from registry.settings import Settings
-from workers.queues import CHAIN, DEFAULT, QUEUES, SIGNING
+from workers.queues import CHAIN, DEFAULT, QUEUES, SIGNING, WEBHOOKS
 
 _settings = Settings()
 
@@ -58,6 +58,11 @@ task_routes = {
     "policies.sync_status": {"queue": CHAIN},
     "policies.handle_on_chain_event": {"queue": CHAIN},
     "policies.reconcile": {"queue": CHAIN},
+    "webhooks.collect": {"queue": WEBHOOKS},
+    "webhooks.notice": {"queue": WEBHOOKS},
+    "webhooks.notice_payouts": {"queue": WEBHOOKS},
+    "webhooks.deliver": {"queue": WEBHOOKS},
+    "webhooks.forget": {"queue": WEBHOOKS},
 }
 
 # in memory: a schedule file would hold nothing that the database does not know better
@@ -79,4 +84,7 @@ include = [
     "workers.blocks",
     "workers.questions",
     "workers.reconciliation",
+    "workers.stats",
+    "workers.front",
+    "workers.webhooks",
 ]

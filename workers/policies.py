@@ -37,6 +37,8 @@ def request_creation(self: RegistryTask, message: dict[str, Any]) -> Any:  # noq
     )
     if asked.policy_id is not None:
         return self.replace(canvases.preparation(asked.policy_id))
+    if asked.was_priced and creation.is_priced(own.database, asked.quote, now=own.now()):
+        return self.replace(canvases.recording(asked.quote))
     return self.replace(canvases.creation(asked.quote, asked.pairs))
 
 

@@ -3,4 +3,5 @@
 SIGNING = "signing"
 CHAIN = "chain"
 DEFAULT = "default"
-QUEUES = (SIGNING, CHAIN, DEFAULT)
+WEBHOOKS = "webhooks"
+QUEUES = (SIGNING, CHAIN, DEFAULT, WEBHOOKS)

@@ -4,7 +4,19 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
-from registry.domain import capacity, closes, errors, premium, prices, settlement, terms, tier, volatility
+from registry.domain import (
+    access,
+    capacity,
+    closes,
+    errors,
+    premium,
+    prices,
+    settlement,
+    terms,
+    tier,
+    volatility,
+    webhook,
+)
 from registry.domain.errors import Alarm, RegistryError, Unavailable
 from registry.stacks import node
 
@@ -41,7 +53,7 @@ class TaskCrashed(Alarm):
     remedy = "ask again once, then tell the registry's operators, with the task's id {task_id}"
 
 
-_HOMES = (capacity, closes, errors, node, premium, prices, settlement, terms, tier, volatility)
+_HOMES = (access, capacity, closes, errors, node, premium, prices, settlement, terms, tier, volatility, webhook)
 _OURS = ("registry.", "workers.")
 
 

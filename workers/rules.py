@@ -7,7 +7,7 @@ from registry.domain.errors import Refusal
 from registry.domain.prices import Pair
 from registry.market.catalogue import ANSWERS_A_HISTORY, ANSWERS_A_PRICE
 from registry.settings import Settings
-from workers.queues import SIGNING
+from workers.queues import SIGNING, WEBHOOKS
 
 
 class UnsafeConfiguration(Refusal):
@@ -71,6 +71,16 @@ def misplaced_keys(settings: Settings, queues: Collection[str]) -> list[str]:
         for name, path in keys.items()
         if path is not None
     ]
+
+
+def misplaced_secrets(settings: Settings, queues: Collection[str]) -> list[str]:
+    """Secrets of the front door that a worker was given and has no use for."""
+    reasons = []
+    if settings.front_secret_file is not None:
+        reasons.append("REGISTRY_FRONT_SECRET_FILE is set and this is a worker: it must not be able to sign sessions")
+    if settings.webhook_secret_file is not None and WEBHOOKS not in queues:
+        reasons.append(f"REGISTRY_WEBHOOK_SECRET_FILE is set and this process does not serve {WEBHOOKS}")
+    return reasons
 
 
 def misplaced_fault(settings: Settings) -> list[str]:

@@ -51,6 +51,22 @@ class BadRequest(Refusal):
     remedy = "correct {field} and ask again"
 
 
+class BadCursor(BadRequest):
+    """A page was asked for that no page of this question led to."""
+
+    code = "bad_cursor"
+    sentence = "the cursor is not the `next` of a page of this question"
+    remedy = "ask the same question as for the page before, or begin at the first page"
+
+
+class HeightNotKept(BadRequest):
+    """What held at a height cannot be told: it has not come, or it passed before times were kept."""
+
+    code = "height_not_kept"
+    sentence = "what held at height {height} is not known, that of {lowest} to {highest} is"
+    remedy = "ask for a height in between"
+
+
 class Conflict(Refusal):
     """The policy, quote or key has moved on since."""
 
@@ -106,6 +122,14 @@ class PolicyNotFound(BadRequest):
     code = "policy_not_found"
     sentence = "{owner} has no policy {policy}"
     remedy = "ask `policies.list_by_owner` which there are"
+
+
+class QuoteOver(Conflict):
+    """A quote that was bought, or has ended, cannot be declined."""
+
+    code = "quote_over"
+    sentence = "policy {policy} is {status}: there is no quote of it to decline any more"
+    remedy = "look at its status; a policy that was bought runs until it ends"
 
 
 class PolicyNotActive(Conflict):

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, select, tuple_
 from sqlalchemy.orm import Mapped, Session
 from sqlmodel import col
 
@@ -53,9 +53,14 @@ _SHOWN = (
 )
 
 
-def describe(row: PolicyRow) -> dict[str, Any]:
-    """A policy as JSON: every ordered field by its name, ids and times as text."""
-    return {name: _plain(getattr(row, name)) for name in _SHOWN}
+SHOWN_COLUMNS = tuple(getattr(PolicyRow, name) for name in _SHOWN)
+"""What a caller is shown, for a read of no more than that."""
+
+
+def describe(row: PolicyRow | Row[Any]) -> dict[str, Any]:
+    """A policy as JSON: every ordered field by its name, ids and times as text; a row is of the shown columns."""
+    values = row if isinstance(row, Row) else (getattr(row, name) for name in _SHOWN)
+    return dict(zip(_SHOWN, map(_plain, values), strict=True))
 
 
 def describe_quote(row: QuoteRow) -> dict[str, Any]:

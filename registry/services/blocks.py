@@ -49,7 +49,7 @@ def follow(
     applied = 0
     for block in fresh:
         with unit_of_work(database) as session:
-            if not _apply(session, contracts, block, located.get(block.index_block_hash, [])):
+            if not _apply(session, contracts, block, located.get(block.index_block_hash, []), now=now):
                 break
         applied += 1
     concerned |= _hand_over(database, contracts, depths=depths, now=now)
@@ -143,7 +143,7 @@ def _locate(node: StacksNode, logs: Sequence[ContractLog], *, last: StacksHeight
     return located
 
 
-def _apply(session: Session, contracts: Contracts, block: Block, logs: Sequence[ContractLog]) -> bool:
+def _apply(session: Session, contracts: Contracts, block: Block, logs: Sequence[ContractLog], *, now: datetime) -> bool:
     """Apply one block on top of its parent; False if another worker has moved the tip meanwhile."""
     newest = blocks.hold_tip(session)
     if newest is not None and newest.index_block_hash != block.parent_index_block_hash:
@@ -156,6 +156,7 @@ def _apply(session: Session, contracts: Contracts, block: Block, logs: Sequence[
             height=block.height,
             burn_height=block.burn_height,
             time=block.time,
+            applied_at=now,
         ),
     )
     if apply_events(session, contracts, row, logs):

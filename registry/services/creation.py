@@ -10,20 +10,17 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from registry.domain.capacity import OpenQuoteLimits, PoolUse, TierUse, check_open_quotes, check_room
-from registry.domain.collateral import required_collateral
-from registry.domain.errors import BadRequest, IdempotencyKeyReused, PolicyNotFound
+from registry.domain.errors import BadRequest, IdempotencyKeyReused, PolicyNotFound, QuoteOver
 from registry.domain.lease import Lease
-from registry.domain.oracle import require_fresh
 from registry.domain.parameters import Parameters
 from registry.domain.policy import Edge, PolicyStatus
-from registry.domain.premium import FORMULA_VERSION, premium
-from registry.domain.prices import Pair
+from registry.domain.prices import Pair, PriceUnavailable
 from registry.domain.request import CreationRequest, object_of, text
 from registry.domain.terms import check_sold, expiration_height, valid_until_height
-from registry.domain.tier import RiskTier, classify
+from registry.domain.tier import RiskTier
 from registry.domain.units import BaseUnits, BurnHeight, Principal
-from registry.domain.volatility import annualised_volatility, closes_needed
 from registry.queries.policies import describe, describe_quote
+from registry.services import pricing
 from registry.services.owners import check_owner
 from registry.services.terms import quote_terms
 from registry.stacks.contracts import Contracts
@@ -40,11 +37,12 @@ QUOTE_ID_BYTES = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """A request that stands in `quotes`; `policy_id` once it has been recorded."""
+    """A request that stands in `quotes`; `policy_id` once it has been recorded, `was_priced` maybe long before."""
 
     quote: UUID
     pairs: tuple[Pair, ...]
     policy_id: UUID | None
+    was_priced: bool = False
 
 
 def ask(database: Database, contracts: Contracts, *, owner: object, key: object, body: object) -> Asked:
@@ -59,7 +57,21 @@ def ask(database: Database, contracts: Contracts, *, owner: object, key: object,
         if row.policy_id is None:
             _, parameters = parameter_rows.current(session)
             check_sold(amount=request.amount, days=request.days, parameters=parameters)
-        return Asked(quote=row.id, pairs=request.pairs, policy_id=row.policy_id)
+        return Asked(quote=row.id, pairs=request.pairs, policy_id=row.policy_id, was_priced=row.pricing is not None)
+
+
+def is_priced(database: Database, quote: UUID, *, now: datetime) -> bool:
+    """Whether the prices that a request was priced by are fresh still: a repeat of it need not fetch any."""
+    with unit_of_work(database) as session:
+        row = quotes.lock(session, quote)
+        if row.pricing is None:
+            return False
+        _, parameters = parameter_rows.current(session)
+        try:
+            pricing.require_all_fresh(_prices_of(session, row), parameters, now=now)
+        except PriceUnavailable:
+            return False
+        return True
 
 
 def price(database: Database, quote: UUID, *, price_ids: Sequence[int], now: datetime) -> None:
@@ -75,44 +87,13 @@ def price(database: Database, quote: UUID, *, price_ids: Sequence[int], now: dat
 def _price_row(session: Session, row: QuoteRow, fetched: Sequence[PriceRow], *, now: datetime) -> None:
     parameters_id, parameters = parameter_rows.current(session)
     request = CreationRequest.from_json(row.request)
-    _require_fresh(fetched, parameters, now=now)
-    market = prices.as_prices(fetched)
-    tier = classify(request.strike, spot=market.btc_usd, days=request.days)
-    closes = prices.closes(session, Pair.BTC_USD, count=closes_needed(request.days), today=now.date())
-    volatility = annualised_volatility(closes, days=request.days, today=now.date())
-    cost = premium(
-        strike=request.strike,
-        amount=request.amount,
-        days=request.days,
-        tier=tier,
-        token=request.token,
-        volatility=volatility,
-        prices=market,
-        parameters=parameters,
-    )
-    row.premium_base_units = cost.amount
-    row.fee_base_units = cost.fee
-    row.collateral_base_units = required_collateral(
-        strike=request.strike,
-        amount=request.amount,
-        tier=tier,
-        token=request.token,
-        prices=market,
-        parameters=parameters,
-    )
-    row.risk_tier = tier
+    priced = pricing.price(session, request, fetched, parameters=parameters, now=now)
+    row.premium_base_units = priced.cost.amount
+    row.fee_base_units = priced.cost.fee
+    row.collateral_base_units = priced.collateral
+    row.risk_tier = priced.tier
     row.parameters_id = parameters_id
-    row.pricing = {
-        "premium_per_btc": cost.per_btc,
-        "volatility": repr(volatility),
-        "formula_version": FORMULA_VERSION,
-        "prices": [prices.snapshot(each) for each in fetched],
-    }
-
-
-def _require_fresh(fetched: Sequence[PriceRow], parameters: Parameters, *, now: datetime) -> None:
-    for each in fetched:
-        require_fresh(Pair(each.pair), observed_at=each.observed_at, now=now, parameters=parameters)
+    row.pricing = priced.pricing
 
 
 def check_capacity(database: Database, quote: UUID, *, limits: OpenQuoteLimits) -> None:
@@ -173,7 +154,7 @@ def record(
             return row.policy_id
         request = CreationRequest.from_json(row.request)
         tier, collateral, parameters = _priced(session, row)
-        _require_fresh(_prices_of(session, row), parameters, now=now)
+        pricing.require_all_fresh(_prices_of(session, row), parameters, now=now)
         _require_room(session, row, limits=limits)
         policy = _policy_of(row, request, contracts, height=height, now=now)
         session.add(policy)
@@ -260,12 +241,27 @@ def report(database: Database, contracts: Contracts, message: object, *, now: da
         policy = policies.lock(session, policies.resolve(session, body["policy_id"], owner=owner))
         row = quotes.of_policy(session, policy.id)
         if body.get("declined") is True and row is not None:
-            row.declined_at = row.declined_at or now
+            _decline(policy, row, now=now)
         elif "tx_id" in body:
             policy.reported_tx_id = _txid(body["tx_id"])
         else:
             raise BadRequest(field="tx_id", reason="neither a txid nor `declined: true` was sent")
-        return {"policy": describe(policy)}
+        return {"policy": describe(policy), "purchasable_until_height": _purchasable_until(policy, row)}
+
+
+def _decline(policy: PolicyRow, row: QuoteRow, *, now: datetime) -> None:
+    """Note it once; collateral stays reserved, for whoever holds what we signed can still buy with it."""
+    if row.declined_at is not None:
+        return
+    if policy.status_detailed != PolicyStatus.PENDING_CREATION:
+        raise QuoteOver(policy=str(policy.id), status=policy.status_detailed)
+    row.declined_at = now
+
+
+def _purchasable_until(policy: PolicyRow, row: QuoteRow | None) -> int | None:
+    """The last height at which a block may hold the purchase; None where that is decided."""
+    waits = policy.status_detailed == PolicyStatus.PENDING_CREATION
+    return row.valid_until_height if waits and row is not None else None
 
 
 def _txid(value: object) -> str:

@@ -6,13 +6,16 @@ are V ‖ R ‖ S.
 
 from registry.stacks.authorization import KeyEncoding
 from registry.stacks.containers import Tuple
-from registry.stacks.errors import EncodeError
+from registry.stacks.errors import EncodeError, SignatureError
 from registry.stacks.hashes import sha256
 from registry.stacks.keys import PrivateKey, recover_key
 from registry.stacks.values import Value
 
 _TEXT_PREFIX = b"\x17Stacks Signed Message:\n"
 _STRUCTURED_PREFIX = b"SIP018"
+
+_ORDER = 0xFFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFE_BAAEDCE6_AF48A03B_BFD25E8C_D0364141
+"""Of the curve: S and the order less S sign the same."""
 
 _COMPACT_SIZES = ((0xFD, b"", 1), (2**16, b"\xfd", 2), (2**32, b"\xfe", 4), (2**64, b"\xff", 8))
 
@@ -39,6 +42,12 @@ def sign_structured(domain: Tuple, message: Value, key: PrivateKey) -> bytes:
 def recover_structured(domain: Tuple, message: Value, signature: bytes) -> bytes:
     """The compressed public key that signed a message in a domain; SignatureError if there is none."""
     return recover_key(structured_hash(domain, message), signature, KeyEncoding.COMPRESSED)
+
+
+def require_lower(signature: bytes) -> None:
+    """Refuse R ‖ S ‖ V with the higher S, which no wallet makes: SignatureError. Others could make it of the lower."""
+    if int.from_bytes(signature[32:64], "big") > _ORDER // 2:
+        raise SignatureError("a signature", "its S is the higher of two")
 
 
 def text_hash(text: str) -> bytes:

@@ -13,7 +13,7 @@ from sqlalchemy import DDL, CheckConstraint, Index, LargeBinary, event, text
 from sqlmodel import Field, SQLModel
 
 from registry.domain.units import Token
-from registry.store.columns import big, json_object, not_negative, now, one_of, positive, timestamp
+from registry.store.columns import big, json_object, not_negative, now, one_of, positive, timestamp, uint
 
 
 class PolicyFeedRow(SQLModel, table=True):
@@ -74,13 +74,13 @@ class StatTotalRow(SQLModel, table=True):
 
     token: str = Field(primary_key=True)
     status: str = Field(primary_key=True)
-    policies: int = big(default=0)
-    active_cover_sats: int = big(default=0)
-    premium_base_units: int = big(default=0)
-    fee_base_units: int = big(default=0)
-    settled_base_units: int = big(default=0)
-    locked_base_units: int = big(default=0)
-    reserved_base_units: int = big(default=0)
+    policies: int = uint(default=0)
+    active_cover_sats: int = uint(default=0)
+    premium_base_units: int = uint(default=0)
+    fee_base_units: int = uint(default=0)
+    settled_base_units: int = uint(default=0)
+    locked_base_units: int = uint(default=0)
+    reserved_base_units: int = uint(default=0)
 
     __table_args__ = (one_of("token", ["", *Token]),)
 
@@ -98,7 +98,8 @@ class StatHistoryRow(SQLModel, table=True):
 class SubmissionRow(SQLModel, table=True):
     """What a caller sent under an idempotency key, and the one answer that it gets, however often it is sent.
 
-    `caller` is a principal; `fingerprint` a digest of what was asked; `task_id` the message that does it now.
+    `caller` is a principal; `message` is what the operation's task is called with, `fingerprint` a digest of both;
+    `task_id` the call that does it now.
     """
 
     __tablename__ = "submissions"
@@ -108,6 +109,7 @@ class SubmissionRow(SQLModel, table=True):
     idempotency_key: str
     operation: str
     fingerprint: str
+    message: dict[str, Any] = json_object()
     task_id: str | None = None
     asked_at: datetime = timestamp(default_factory=now)
     sent_at: datetime | None = timestamp(default=None)
@@ -244,8 +246,20 @@ class WebhookDeliveryRow(SQLModel, table=True):
     last_error: str | None = None
 
     __table_args__ = (
-        Index("webhook_deliveries_once", "endpoint_id", "message_id", unique=True),
-        Index("webhook_deliveries_due", "next_at", postgresql_where=text("next_at IS NOT NULL")),
+        Index("webhook_deliveries_once", "message_id", "endpoint_id", unique=True),
+        Index(
+            "webhook_deliveries_due",
+            "endpoint_id",
+            "next_at",
+            "first_at",
+            "id",
+            postgresql_where=text("next_at IS NOT NULL"),
+        ),
+        Index(
+            "webhook_deliveries_under_way",
+            "endpoint_id",
+            postgresql_where=text("state = 'waiting' AND last_at IS NOT NULL AND last_error IS NULL"),
+        ),
         Index("webhook_deliveries_by_state", "endpoint_id", "state", "first_at", "id"),
         one_of("state", WebhookState),
         CheckConstraint("(state = 'waiting') = (next_at IS NOT NULL)", name="waiting_has_a_time"),

@@ -60,6 +60,16 @@ def first_since(session: Session, pair: Pair, *, at: datetime) -> PriceRow | Non
     ).scalar_one_or_none()
 
 
+def newest(session: Session, pair: Pair) -> PriceRow | None:
+    """The last aggregate of a pair that was fetched."""
+    return session.execute(
+        select(PriceRow)
+        .where(col(PriceRow.pair) == pair)
+        .order_by(col(PriceRow.fetched_at).desc(), col(PriceRow.id).desc())
+        .limit(1)
+    ).scalar_one_or_none()
+
+
 def as_prices(rows: Iterable[PriceRow]) -> Prices:
     """The prices that one decision is made by."""
     by_pair = {Pair(row.pair): Usd8(row.price) for row in rows}

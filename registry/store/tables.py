@@ -432,7 +432,10 @@ class TransactionEntryRow(SQLModel, table=True):
 
 
 class BlockRow(SQLModel, table=True):
-    """A Stacks block that was applied. `books` is the pool's book after it, where it changed it."""
+    """A Stacks block that was applied. `books` is the pool's book after it, where it changed it.
+
+    `applied_at` is when it was applied last, by the database's clock; None if that was before this was kept.
+    """
 
     __tablename__ = "blocks"
 
@@ -443,6 +446,7 @@ class BlockRow(SQLModel, table=True):
     time: datetime = timestamp()
     is_canonical: bool = True
     books: list[dict[str, Any]] | None = json_object(default=None)
+    applied_at: datetime | None = timestamp(default=None)
 
     __table_args__ = (
         Index("blocks_canonical", "height", unique=True, postgresql_where=text("is_canonical")),

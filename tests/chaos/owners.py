@@ -1,28 +1,31 @@
-"""Owners: each asks, buys with a wallet of his own, and asks again whenever an answer does not come."""
+"""Owners: each asks at the front door, buys with a wallet of his own, and asks again whenever no answer comes."""
 
+import itertools
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from functools import partial
+from typing import TypeVar
 
-from kombu.exceptions import KombuError
-from redis.exceptions import RedisError
-
-from registry.domain.errors import NoCapacity, Refusal, RegistryError
+from api.actions import Operation
+from registry.domain.errors import NoCapacity, RegistryError
 from registry.domain.policy import PolicyStatus
 from registry.domain.units import TxId
+from registry.services.submissions import inner_key
+from registry.stacks import messages
 from registry.stacks.http_node import HttpNode
 from registry.stacks.node import ChainStatus, SeenTransaction
 from registry.stacks.signing import PrivateKey
+from registry_client.answers import Creation
+from registry_client.errors import ApiError, ApiRefused, NotSignedIn
+from registry_client.http import PolicyRegistry
 from tests.chaos.journal import Scribe
 from tests.chaos.lives import ASKERS, BUYERS, Life, Way
 from tests.chaos.watch import Watch
 from tests.chaos.world import World
 from tests.integration.chain import Chain
-from workers.client import RegistryClient
 from workers.demo.wallets import Wallet
-from workers.pending import Pending
 
 Answer = TypeVar("Answer")
 
@@ -56,7 +59,7 @@ class Owner:
 
     world: World
     wallet: Wallet
-    client: RegistryClient
+    front: PolicyRegistry
     watch: Watch
     scribe: Scribe
     over: threading.Event
@@ -68,23 +71,37 @@ class Owner:
 
     def sell(self, life: Life) -> None:
         """Ask for a policy, and buy it if that is what he does."""
-        self.scribe.asked(self.wallet.address, life.key)
-        try:
-            answer = self._asked(
-                lambda: self.client.request_creation(self.wallet.address, life.request(), idempotency_key=life.key)
-            )
-        except Refusal as refusal:
-            self.scribe.note("refused", key=life.key, why=str(refusal))
+        answer = self._created(life)
+        if answer is None:
             return
-        policy = str(answer["policy"]["id"])
-        self.scribe.answered(self.wallet.address, life.key, policy=policy)
+        policy = answer["policy"]["id"]
         self.policies[life.number] = policy
         if life.way is Way.DECLINES:
-            self._told(lambda: self.client.decline_creation(self.wallet.address, policy))
+            self._told(partial(self.front.cancel_quote, policy, idempotency_key=f"{life.key}-declined"))
         if life.way in BUYERS:
-            self._buy(policy, answer)
+            self._buy(life, policy, answer)
         if life.way is Way.ASKS_TOO_EARLY:
             self._wish(policy, f"{life.key}-early")
+
+    def _created(self, life: Life) -> Creation | None:
+        """Ask for a policy, under another key once the pool was short: a refusal stays one under its key."""
+        for number in itertools.count(1):
+            key = life.key if number == 1 else f"{life.key}-{number}"
+            kept = inner_key(Operation.CREATE, key)
+            self.scribe.asked(self.wallet.address, kept)
+            try:
+                answer = self._asked(partial(self.front.create_policy, life.request(), idempotency_key=key))
+            except ApiRefused as refusal:
+                if refusal.code != NoCapacity.code:
+                    self.scribe.note("refused", key=key, why=str(refusal))
+                    return None
+                # it may have room when others have ended
+                self._again(refusal)
+                self.over.wait(LONGEST_PAUSE_SECONDS)
+                continue
+            self.scribe.answered(self.wallet.address, kept, policy=answer["policy"]["id"])
+            return answer
+        raise GaveUp
 
     def activate(self, life: Life) -> None:
         """Ask to be paid, if he holds a policy and means to."""
@@ -96,27 +113,25 @@ class Owner:
         if self.watch.status(policy) != PolicyStatus.ACTIVE:
             return
         try:
-            answer = self._asked(
-                lambda: self.client.request_activation(self.wallet.address, policy, idempotency_key=key)
-            )
-        except Refusal as refusal:
+            answer = self._asked(partial(self.front.activate_policy, policy, idempotency_key=key))
+        except ApiRefused as refusal:
             self.scribe.note("not paid", policy=policy, why=str(refusal))
             return
         if answer["activation"]["state"] == "accepted":
-            self.scribe.accepted(policy, key)
+            self.scribe.accepted(policy, inner_key(Operation.ACTIVATE, key))
 
-    def _told(self, ask: Callable[[], Pending[Any]]) -> None:
+    def _told(self, ask: Callable[[], object]) -> None:
         """Say something that may be refused by now."""
         try:
             self._asked(ask)
-        except Refusal as refusal:
+        except ApiRefused as refusal:
             self.scribe.note("refused", why=str(refusal))
 
-    def _asked(self, ask: Callable[[], Pending[Answer]]) -> Answer:
+    def _asked(self, ask: Callable[[], Answer]) -> Answer:
         """Ask until there is an answer; nothing is done twice by asking twice.
 
         Raises:
-            Refusal: that is the answer.
+            ApiRefused: that is the answer.
         """
         limit, pause = time.monotonic() + SALE_SECONDS, PAUSE_SECONDS
         while not self.over.is_set() and time.monotonic() < limit:
@@ -124,19 +139,32 @@ class Owner:
                 with self.turnstile:
                     if self.over.is_set():
                         break
-                    return ask().answer()
-            except (RegistryError, KombuError, RedisError, OSError) as error:
-                # a pool that is short may have room when others have ended
-                if isinstance(error, Refusal) and not isinstance(error, NoCapacity):
+                    return self._signed_in(ask)
+            except (ApiError, OSError) as error:
+                if isinstance(error, ApiRefused):
                     raise
-                self.scribe.note("again", why=f"{type(error).__name__}: {error}"[:300])
-                self.repeated.more()
+                self._again(error)
             self.over.wait(pause)
             # whoever asks faster than is answered only makes the queue longer
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
         raise GaveUp
 
-    def _buy(self, policy: str, answer: Any) -> None:
+    def _signed_in(self, ask: Callable[[], Answer]) -> Answer:
+        """Ask as whom the wallet proves."""
+        try:
+            return ask()
+        except NotSignedIn:
+            self.front.sign_in(self.wallet.address, self._sign)
+            return ask()
+
+    def _sign(self, message: str) -> str:
+        return messages.sign(message, PrivateKey.from_hex(self.wallet.key)).hex()
+
+    def _again(self, error: Exception) -> None:
+        self.scribe.note("again", why=f"{type(error).__name__}: {error}"[:300])
+        self.repeated.more()
+
+    def _buy(self, life: Life, policy: str, answer: Creation) -> None:
         """Send the purchase, and send another in its place while the chain has none and the quote is good."""
         node = HttpNode(self.world.stack.devnet_url)
         deployer = PrivateKey.from_hex(self.world.stack.cast.deployer.key)
@@ -150,9 +178,9 @@ class Owner:
         finally:
             node.close()
         if sent is not None:
-            self._told(lambda: self.client.report_creation_tx(self.wallet.address, policy, f"0x{sent}"))
+            self._told(partial(self.front.report_purchase, policy, f"0x{sent}", idempotency_key=f"{life.key}-sent"))
 
-    def _look(self, chain: Chain, sent: TxId | None, answer: Any) -> TxId | None:
+    def _look(self, chain: Chain, sent: TxId | None, answer: Creation) -> TxId | None:
         """Answer the purchase that is on its way, a new one if there is none."""
         try:
             seen = None if sent is None else chain.node.transaction(sent)

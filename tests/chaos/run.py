@@ -12,6 +12,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from registry_client.http import PolicyRegistry
+from registry_client.transport import Patience
 from tests.chaos.conductor import Conductor
 from tests.chaos.harm import Harm
 from tests.chaos.journal import Scribe
@@ -23,13 +25,12 @@ from tests.chaos.watch import Watch
 from tests.chaos.world import World, world
 from workers.audit.audit import judge, read_facts
 from workers.audit.toll import Toll, take
-from workers.client import RegistryClient
 from workers.embedded.supervisor import AlreadyRunning, Supervisor
 from workers.local import CHECKOUT
 
 STATE = CHECKOUT / ".registry"
 FAILED = 1
-ANSWER_SECONDS = 12.0
+PATIENCE = Patience(trying_seconds=12.0)
 AT_ONCE = 10
 PROGRESS_SECONDS = 2.0
 
@@ -64,12 +65,9 @@ def run(order: Order, *, report: Path | None) -> int:
 
 
 def _tell(order: Order, own: World, supervisor: Supervisor, scribe: Scribe, *, tell: Callable[[str], None]) -> Story:
-    servers, over, repeated = own.stack.foundations, threading.Event(), Counter()
+    over, repeated = threading.Event(), Counter()
     turnstile = threading.Semaphore(AT_ONCE)
     with contextlib.ExitStack() as held:
-        client = held.enter_context(
-            RegistryClient(servers.valkey.url(0), servers.valkey.url(1), answer_seconds=ANSWER_SECONDS)
-        )
         watch = held.enter_context(Watch(url=own.database_url))
         pool = held.enter_context(ThreadPoolExecutor(max_workers=len(own.owners)))
         # last in, so that threads are told before they are waited for
@@ -78,7 +76,7 @@ def _tell(order: Order, own: World, supervisor: Supervisor, scribe: Scribe, *, t
             Owner(
                 world=own,
                 wallet=wallet,
-                client=client,
+                front=held.enter_context(PolicyRegistry(own.stack.api_url, patience=PATIENCE)),
                 watch=watch,
                 scribe=scribe,
                 over=over,

@@ -64,6 +64,15 @@ SETTINGS = {
 }
 """Everything that is waited for is short, in the proportions that start-up asks for."""
 
+DOOR_SETTINGS = {
+    "REGISTRY_LEASE_SECONDS": "8",
+    "REGISTRY_API_ANONYMOUS_PER_MINUTE": "100000",
+    "REGISTRY_API_REQUESTS_PER_MINUTE": "100000",
+    "REGISTRY_API_ACTIONS_PER_MINUTE": "100000",
+    "REGISTRY_API_SIGN_IN_PER_MINUTE": "100000",
+}
+"""All owners ask from one address, and again and again; what a worker still has is not asked a second time."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class World:
@@ -120,8 +129,8 @@ class World:
         return replace(local.beat(environment=self.environment), name=name)
 
     def door(self) -> Process:
-        """Describe the front door, to which the devnet pushes its blocks."""
-        environment = {**self.environment, **self.stack.door_environment()}
+        """Describe the front door, at which owners ask, and to which the devnet pushes its blocks."""
+        environment = {**self.environment, **self.stack.door_environment(), **DOOR_SETTINGS}
         return local.api(port=self.stack.api_port, environment=environment)
 
 
@@ -172,7 +181,7 @@ def _start(own: World, supervisor: Supervisor, *, block_ms: int) -> None:
     quotes = ("parameters", "set", f"quote_valid_blocks={QUOTE_VALID_BLOCKS}", "--reason", "blocks come fast")
     supervisor.start(demo._command(*quotes, environment=own.environment))
     own.devnet.tick(block_ms=block_ms, burn_block_ms=block_ms)
-    secret = demo._keep_push_secrets(own.stack)
+    secret = demo.keep_secrets(own.stack)
     own.company.start(*(own.worker(queue) for queue in QUEUES), own.beat(), own.door())
     observer = {"url": f"{own.stack.api_url}/events/node", "kind": "node", "secret": secret}
     own.devnet.observe({**observer, **PUSHED_BADLY})

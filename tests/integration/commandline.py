@@ -12,7 +12,7 @@ from tests.integration.chain import ROOT, Chain
 from workers.cli import app
 
 PAGE = ROOT / "docs" / "commands.md"
-_NAMES = re.compile(r"`registry ((?:[a-z]+ ?)+)")
+_NAMES = re.compile(r"`registry ((?:[a-z][a-z-]* ?)+)")
 _KEY = re.compile(r'"(\w+)"')
 NOWHERE = "ST2N8G52TMQ3TW37WX5MSP0J3348H9AAYG4H53AFB"
 

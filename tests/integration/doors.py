@@ -14,6 +14,7 @@ from api.body import Bounds
 from api.caller import Caller, Guard, Identifier, unauthorized
 from api.door import Door
 from api.doorbell import Doorbell
+from api.identities import Identities
 from api.server import server
 from registry.domain.access import Scope
 from registry.domain.units import Principal
@@ -21,7 +22,8 @@ from registry.settings import Settings
 from registry.store.session import Database
 from tests.integration.stack import until
 from workers.client import RegistryClient
-from workers.push_secrets import read_push_secrets
+from workers.front_secret import entrance
+from workers.push_secrets import PushSecrets, read_push_secrets
 from workers.runtime import Runtime
 
 START_SECONDS = 20.0
@@ -64,10 +66,13 @@ def open_door(
     identifier: Identifier | None = None,
     **settings: Any,
 ) -> Iterator[str]:
-    """Open a front door on a free port, in a thread; answers its address. `settings` are those of the process."""
+    """Open a front door on a free port, in a thread; answers its address. `settings` are those of the process.
+
+    Without an `identifier` it knows who has signed in, which needs a `front_secret_file`, and services by their keys.
+    """
     with (
         Doorbell(broker_url) as bell,
-        RegistryClient(broker_url, answer_seconds=ANSWER_SECONDS) as registry,
+        RegistryClient(broker_url, settings.get("result_url"), answer_seconds=ANSWER_SECONDS) as registry,
         socket.create_server(("127.0.0.1", 0)) as listening,
     ):
         port = listening.getsockname()[1]
@@ -82,15 +87,17 @@ def open_door(
             }
         )
         runtime = Runtime(settings=told)
+        sign_in = entrance(told)
         door = Door(
             runtime=runtime,
-            secrets=read_push_secrets(told.push_secret_file),
+            secrets=read_push_secrets(told.push_secret_file) if told.push_secret_file else PushSecrets(digests={}),
             bell=bell,
             registry=registry,
-            guard=Guard(identifier or Known()),
+            guard=Guard(identifier or Identities(runtime, sign_in)),
+            entrance=sign_in,
             bounds=bounds or Bounds(),
         )
-        own = server(create_app(door), host="127.0.0.1", port=port)
+        own = server(create_app(door), host="127.0.0.1", port=port, streams=door.streams)
         thread = threading.Thread(target=own.run, kwargs={"sockets": [listening]})
         thread.start()
         try:

@@ -234,7 +234,7 @@ def total(**changes: Any) -> StatTotalRow:
 
 def submission(**changes: Any) -> SubmissionRow:
     """Something that was sent under an idempotency key."""
-    usual = {"caller": OWNER, "idempotency_key": "key", "operation": "create", "fingerprint": "0" * 64}
+    usual = {"caller": OWNER, "idempotency_key": "key", "operation": "create", "fingerprint": "0" * 64, "message": {}}
     return SubmissionRow(**{**usual, **changes})
 
 

@@ -278,7 +278,7 @@ def test_a_body_in_none_of_a_hooks_forms_is_refused(caller: Caller, body: dict[s
     refused(caller.post(HOOK, body), 422, "bad_request")
 
 
-@pytest.mark.parametrize("path", ["/", "/events", "/events/other", "/docs", "/openapi.json", "/events/chainhook/"])
+@pytest.mark.parametrize("path", ["/events", "/events/other", "/docs", "/openapi.json", "/events/chainhook/"])
 def test_what_is_not_there_is_not_found(caller: Caller, path: str) -> None:
     refused(caller.ask("POST", path, headers={}), 404, "not_found")
 
@@ -287,7 +287,7 @@ def test_what_is_not_there_is_not_found(caller: Caller, path: str) -> None:
 def test_a_method_that_is_not_for_this_is_told_which_one_is(caller: Caller, method: str, path: str) -> None:
     answer = caller.ask(method, path, headers={})
     refused(answer, 405, "method_not_allowed")
-    assert answer.headers["allow"] == ("GET" if path == "/health" else "POST")
+    assert answer.headers["allow"] == ("GET, HEAD, OPTIONS" if path == "/health" else "POST, OPTIONS")
 
 
 def test_a_broker_that_is_away_does_not_turn_the_answer_into_an_error(

@@ -235,6 +235,7 @@ def test_it_does_not_start_without_secrets_or_with_a_key(
     for given, told in (
         ({}, "names none"),
         ({named: str(readable)}, "others can read it"),
+        ({named: str(path), "REGISTRY_FRONT_SECRET_FILE": str(readable)}, "the front door's secret"),
         ({named: str(path), **key_files}, "it must not be able to read a key"),
     ):
         with run(environment, **given) as door:

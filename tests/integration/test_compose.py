@@ -36,10 +36,11 @@ from workers.embedded.ports import HeldPorts
 from workers.embedded.process import Process
 from workers.embedded.supervisor import Supervisor
 
-WORKERS = ("worker-signing", "worker-chain", "worker-default")
+WORKERS = ("worker-signing", "worker-chain", "worker-default", "worker-webhooks")
 LASTING = (*WORKERS, "beat", "beat-2", "api", "flower")
 OURS = ("migrate", *LASTING, "devnet")
 KEYS = {"backend_key", "quote_key"}
+DOORS = {"push_secrets", "front_secret", "webhook_secret"}
 PASSWORDS = ("POSTGRES_PASSWORD", "VALKEY_PASSWORD", "FLOWER_PASSWORD")
 ANSWER_SECONDS = 20.0
 
@@ -79,6 +80,8 @@ def natives(
             "/run/secrets/backend_key": str(private_file(directory / "backend.key", chain_to_be.backend_hex)),
             "/run/secrets/quote_key": str(private_file(directory / "quote.key", chain_to_be.quote_hex)),
             "/run/secrets/push_secrets": str(new_secrets(directory / "push-secrets")[0]),
+            "/run/secrets/front_secret": str(private_file(directory / "front-secret", secrets.token_hex(32))),
+            "/run/secrets/webhook_secret": str(private_file(directory / "webhook-secret", secrets.token_hex(32))),
             "/srv/docker/": f"{ROOT}/docker/",
             "0.0.0.0": "127.0.0.1",  # noqa: S104 - it is what is taken out
             "5555": str(ports.hold()),
@@ -151,7 +154,7 @@ def test_no_secret_stands_in_the_file() -> None:
     assert not re.search(r"PASSWORD: *\S", text)
     secret_files = written()["secrets"]
     assert secret_files["postgres_password"] == {"environment": "POSTGRES_PASSWORD"}
-    assert all(resolved(secret_files[key], defaultdict(str)) == {"file": ""} for key in {*KEYS, "push_secrets"})
+    assert all(resolved(secret_files[key], defaultdict(str)) == {"file": ""} for key in KEYS | DOORS)
 
 
 def test_every_variable_of_the_file_is_in_the_example_and_no_secret_has_a_value_there() -> None:
@@ -168,7 +171,10 @@ def passed_on() -> set[str]:
 
 def test_every_setting_can_be_given_to_a_container() -> None:
     settings = set(re.findall(r"^#?(REGISTRY_\w+)=", (ROOT / ".env.example").read_text(), flags=re.MULTILINE))
-    of_one = {"REGISTRY_BACKEND_KEY_FILE", "REGISTRY_QUOTE_KEY_FILE", "REGISTRY_PUSH_SECRET_FILE"}
+    of_one = {
+        f"REGISTRY_{name}_FILE"
+        for name in ("BACKEND_KEY", "QUOTE_KEY", "PUSH_SECRET", "FRONT_SECRET", "WEBHOOK_SECRET")
+    }
     of_tests = {"REGISTRY_FAULT_POINT", "REGISTRY_FAULT_DIRECTORY"}
     assert settings - of_one - of_tests == {name for name in written()["x-settings"] if name.startswith("REGISTRY_")}
 
@@ -188,11 +194,16 @@ def test_only_the_worker_that_signs_has_the_keys() -> None:
     assert not any("volumes" in services[name] for name in OURS)
 
 
-def test_only_the_front_door_has_the_secrets_of_whoever_pushes() -> None:
+def test_only_the_front_door_has_its_secrets_and_one_worker_that_of_webhooks() -> None:
     services = written()["services"]
-    assert [name for name in services if "push_secrets" in services[name].get("secrets", ())] == ["api"]
-    named = [name for name in OURS if "REGISTRY_PUSH_SECRET_FILE" in services[name].get("environment", {})]
-    assert named == ["api"]
+    held = {name: DOORS & set(service.get("secrets", ())) for name, service in services.items()}
+    assert {name: found for name, found in held.items() if found} == {
+        "api": DOORS,
+        "worker-webhooks": {"webhook_secret"},
+    }
+    for variable, holders in {"PUSH": ["api"], "FRONT": ["api"], "WEBHOOK": ["worker-webhooks", "api"]}.items():
+        named = [name for name in OURS if f"REGISTRY_{variable}_SECRET_FILE" in services[name].get("environment", {})]
+        assert named == holders
 
 
 def test_every_port_is_published_on_loopback_alone() -> None:

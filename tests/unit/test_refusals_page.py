@@ -10,6 +10,7 @@ from string import Formatter
 import pytest
 
 import registry
+from registry.domain.access import NotLetIn
 from registry.domain.errors import Alarm, Conflict, Refusal, RegistryError, Unavailable
 from registry.domain.lease import LeaseLost
 from registry.domain.settlement import PayoutRefused
@@ -27,7 +28,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "refusals.md"
 
 OF_THE_CLIENT = {AnswerTimeout, BrokerUnreachable, ServerAlarm, TaskCrashed}
 BRANCHES = (Refusal, Unavailable, Alarm)
-NEVER_RAISED = {*BRANCHES, Conflict, PayoutRefused}
+NEVER_RAISED = {*BRANCHES, Conflict, NotLetIn, PayoutRefused}
 NEVER_TOLD = {
     VenueError,  # the feed counts it among the venues that failed
     TipGone,  # what only the audit and the followers of the chain read at

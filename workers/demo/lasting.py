@@ -13,7 +13,7 @@ from registry.store.session import Database
 from workers import local
 from workers.demo.belonging import known_height, require_both, require_together
 from workers.demo.kept import ACCESS, DEVNET_JOURNAL, ENVIRONMENT, KEYS, MADE, Kept, reset_command
-from workers.demo.stack import PUSH_SECRETS, Pace, Stack, begin, plan, serve
+from workers.demo.stack import FRONT_SECRET, PUSH_SECRETS, WEBHOOK_SECRET, Pace, Stack, begin, plan, serve
 from workers.embedded import account
 from workers.embedded.ports import HeldPorts
 from workers.embedded.runfile import RunFile
@@ -179,7 +179,10 @@ def _data(directory: Path) -> tuple[Path, ...]:
     places = [directory] if elsewhere is None or elsewhere.parent != account.ROOTS_PLACE else [directory, elsewhere]
     return (
         *(place / name for place in places for name in ("postgres", "valkey")),
-        *(directory / name for name in (DEVNET_JOURNAL, ACCESS, KEYS, PUSH_SECRETS, MADE, ENVIRONMENT)),
+        *(
+            directory / name
+            for name in (DEVNET_JOURNAL, ACCESS, KEYS, PUSH_SECRETS, FRONT_SECRET, WEBHOOK_SECRET, MADE, ENVIRONMENT)
+        ),
     )
 
 

@@ -20,9 +20,10 @@ from workers.embedded.ports import HeldPorts
 from workers.embedded.process import Process
 from workers.embedded.supervisor import Supervisor
 from workers.local import CHECKOUT, Access, Foundations
-from workers.queues import QUEUES, SIGNING
+from workers.queues import QUEUES, SIGNING, WEBHOOKS
 
-PUSH_SECRETS = "push-secrets"
+PUSH_SECRETS, FRONT_SECRET, WEBHOOK_SECRET = "push-secrets", "front-secret", "webhook-secret"
+SECRET_BYTES = 32
 QUOTE_VALID_BLOCKS = 30
 SOFT_SHUTDOWN_SECONDS = 2
 LEASE_SECONDS = 4
@@ -93,10 +94,20 @@ class Stack:
         }
 
     def door_environment(self) -> dict[str, str]:
-        """Say where the front door is, and which file has the secrets that it asks for."""
+        """Say where the front door is, and which files have its secrets; a test wallet is offered on its page."""
         return {
             "REGISTRY_API_PORT": str(self.api_port),
             "REGISTRY_PUSH_SECRET_FILE": str(self.directory / PUSH_SECRETS),
+            "REGISTRY_FRONT_SECRET_FILE": str(self.directory / FRONT_SECRET),
+            "REGISTRY_WALLET_SCRIPT_URL": f"{self.devnet_url}/devnet/wallet.js",
+            **self.webhook_environment(),
+        }
+
+    def webhook_environment(self) -> dict[str, str]:
+        """Say which file the secrets of webhooks are made from; here they may be sent to this very machine."""
+        return {
+            "REGISTRY_WEBHOOK_SECRET_FILE": str(self.directory / WEBHOOK_SECRET),
+            "REGISTRY_WEBHOOK_PRIVATE_ADDRESSES": "true",
         }
 
 
@@ -143,7 +154,7 @@ def serve(supervisor: Supervisor, stack: Stack, *jobs: Process, tell: Callable[[
         period = stack.pace.block_seconds * 1000
         devnet.tick(block_ms=period, burn_block_ms=period)
     environment = stack.environment()
-    push_secret = _keep_push_secrets(stack)
+    push_secret = keep_secrets(stack)
     supervisor.start(
         _command("migrate", environment=environment),
         *_workers(supervisor.directory, stack),
@@ -157,15 +168,16 @@ def serve(supervisor: Supervisor, stack: Stack, *jobs: Process, tell: Callable[[
 
 def _workers(directory: Path, stack: Stack) -> list[Process]:
     """One per queue; the keys' files are named to that of `signing` alone."""
-    keys = _key_files(directory, stack.cast)
-    return [
-        local.worker(queue, environment={**stack.environment(), **(keys if queue == SIGNING else {})})
-        for queue in QUEUES
-    ]
+    own = {SIGNING: _key_files(directory, stack.cast), WEBHOOKS: stack.webhook_environment()}
+    return [local.worker(queue, environment={**stack.environment(), **own.get(queue, {})}) for queue in QUEUES]
 
 
-def _keep_push_secrets(stack: Stack) -> str:
-    """Make the secrets of whoever pushes, if none are kept; answer that of the node."""
+def keep_secrets(stack: Stack) -> str:
+    """Make the front door's secrets, if none are kept; answer the one with which the node pushes."""
+    for name in (FRONT_SECRET, WEBHOOK_SECRET):
+        path = stack.directory / name
+        if not path.is_file():
+            lasting_file(path, f"{secrets.token_hex(SECRET_BYTES)}\n")
     path = stack.directory / PUSH_SECRETS
     if not path.is_file():
         lasting_file(path, "".join(f"{source} {secrets.token_urlsafe(24)}\n" for source in PushSource))

@@ -93,6 +93,21 @@ def test_what_is_no_signature_has_no_signer(signature: bytes) -> None:
         messages.recover("Hello World", signature)
 
 
+@texts
+def test_of_the_two_signatures_of_a_text_only_the_lower_is_one_of_a_wallet(vector: dict[str, Any]) -> None:
+    signature = bytes.fromhex(vector["signature_rsv"])
+    messages.require_lower(signature)
+    order = 0xFFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFE_BAAEDCE6_AF48A03B_BFD25E8C_D0364141
+    s = order - int.from_bytes(signature[32:64], "big")
+    higher = signature[:32] + s.to_bytes(32, "big") + bytes((signature[64] ^ 1,))
+    assert messages.recover(text_of(vector), higher).hex() == vector["pubkey"], "it signs the same"
+    with pytest.raises(SignatureError, match="higher of two"):
+        messages.require_lower(higher)
+    messages.require_lower(signature[:32] + (order // 2).to_bytes(32, "big") + b"\0")
+    with pytest.raises(SignatureError):
+        messages.require_lower(signature[:32] + (order // 2 + 1).to_bytes(32, "big") + b"\0")
+
+
 def test_another_text_has_another_signer() -> None:
     vector = VECTORS["messages"][0]
     assert messages.recover("Hello World!", bytes.fromhex(vector["signature_rsv"])).hex() != vector["pubkey"]

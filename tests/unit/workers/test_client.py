@@ -134,7 +134,7 @@ def test_a_broker_that_is_not_there_is_unavailable_and_is_not_waited_for() -> No
 
 
 def test_the_typed_policy_has_the_fields_that_queries_show() -> None:
-    assert set(Policy.__annotations__) == {*shown._SHOWN, "chain"}
+    assert set(Policy.__annotations__) == {*shown._SHOWN, "chain", "as_of"}
 
 
 def test_an_error_of_the_domain_needs_no_import_by_the_caller() -> None:

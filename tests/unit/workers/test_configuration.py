@@ -6,8 +6,16 @@ import pytest
 
 import beat_schedule
 from registry.settings import Settings
-from workers.queues import CHAIN, DEFAULT, QUEUES, SIGNING
-from workers.rules import UnsafeConfiguration, broken_rules, misplaced_keys, require, slow_settings, worst_fetch_seconds
+from workers.queues import CHAIN, DEFAULT, QUEUES, SIGNING, WEBHOOKS
+from workers.rules import (
+    UnsafeConfiguration,
+    broken_rules,
+    misplaced_keys,
+    misplaced_secrets,
+    require,
+    slow_settings,
+    worst_fetch_seconds,
+)
 
 
 @pytest.fixture
@@ -54,6 +62,19 @@ def test_only_the_process_that_signs_may_be_given_a_key(environment: pytest.Monk
         assert len(misplaced_keys(Settings(), queues)) == 2
 
 
+def test_a_worker_is_given_no_secret_of_the_front_door_and_one_alone_that_of_webhooks(
+    environment: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    assert misplaced_secrets(settings, QUEUES) == []
+    environment.setenv("REGISTRY_WEBHOOK_SECRET_FILE", "/nowhere/webhook.secret")
+    assert misplaced_secrets(Settings(), [WEBHOOKS]) == []
+    (sentence,) = misplaced_secrets(Settings(), [CHAIN])
+    assert sentence.startswith("REGISTRY_WEBHOOK_SECRET_FILE is set and this process does not serve webhooks")
+    environment.setenv("REGISTRY_FRONT_SECRET_FILE", "/nowhere/front.secret")
+    (sentence,) = misplaced_secrets(Settings(), [WEBHOOKS])
+    assert sentence.startswith("REGISTRY_FRONT_SECRET_FILE is set and this is a worker")
+
+
 def test_venues_that_may_take_longer_than_a_task_are_told_at_start(environment: pytest.MonkeyPatch) -> None:
     assert slow_settings(Settings()) == []
     assert worst_fetch_seconds(Settings()) == 54
@@ -98,6 +119,13 @@ def test_every_ordered_task_has_its_name() -> None:
         "policies.list_expiring_between",
         "policies.list_active_by_tier",
         "policies.get_platform_stats",
+        "stats.fold",
+        "front.forget",
+        "webhooks.collect",
+        "webhooks.notice",
+        "webhooks.notice_payouts",
+        "webhooks.deliver",
+        "webhooks.forget",
         "pool.get_state",
         "prices.fetch",
         "premiums.quote",

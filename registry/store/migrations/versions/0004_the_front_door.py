@@ -50,13 +50,13 @@ CREATE TABLE stat_changes (
 CREATE TABLE stat_totals (
     token VARCHAR NOT NULL,
     status VARCHAR NOT NULL,
-    policies BIGINT NOT NULL,
-    active_cover_sats BIGINT NOT NULL,
-    premium_base_units BIGINT NOT NULL,
-    fee_base_units BIGINT NOT NULL,
-    settled_base_units BIGINT NOT NULL,
-    locked_base_units BIGINT NOT NULL,
-    reserved_base_units BIGINT NOT NULL,
+    policies NUMERIC(39, 0) NOT NULL,
+    active_cover_sats NUMERIC(39, 0) NOT NULL,
+    premium_base_units NUMERIC(39, 0) NOT NULL,
+    fee_base_units NUMERIC(39, 0) NOT NULL,
+    settled_base_units NUMERIC(39, 0) NOT NULL,
+    locked_base_units NUMERIC(39, 0) NOT NULL,
+    reserved_base_units NUMERIC(39, 0) NOT NULL,
     PRIMARY KEY (token, status),
     CONSTRAINT token_known CHECK (token IN ('', 'STX', 'sBTC'))
 );
@@ -74,6 +74,7 @@ CREATE TABLE submissions (
     idempotency_key VARCHAR NOT NULL,
     operation VARCHAR NOT NULL,
     fingerprint VARCHAR NOT NULL,
+    message JSONB NOT NULL,
     task_id VARCHAR,
     asked_at TIMESTAMP WITH TIME ZONE NOT NULL,
     sent_at TIMESTAMP WITH TIME ZONE,
@@ -185,9 +186,13 @@ CREATE TABLE webhook_deliveries (
 
 CREATE INDEX webhook_deliveries_by_state ON webhook_deliveries (endpoint_id, state, first_at, id);
 
-CREATE INDEX webhook_deliveries_due ON webhook_deliveries (next_at) WHERE next_at IS NOT NULL;
+CREATE INDEX webhook_deliveries_due ON webhook_deliveries (endpoint_id, next_at, first_at, id) WHERE next_at IS NOT NULL;
 
-CREATE UNIQUE INDEX webhook_deliveries_once ON webhook_deliveries (endpoint_id, message_id);
+CREATE UNIQUE INDEX webhook_deliveries_once ON webhook_deliveries (message_id, endpoint_id);
+
+CREATE INDEX webhook_deliveries_under_way ON webhook_deliveries (endpoint_id) WHERE state = 'waiting' AND last_at IS NOT NULL AND last_error IS NULL;
+
+ALTER TABLE blocks ADD COLUMN applied_at TIMESTAMP WITH TIME ZONE;
 
 CREATE INDEX by_expiration_time ON policies (expiration_timestamp_estimate, id) WHERE expiration_timestamp_estimate IS NOT NULL;
 
