@@ -17,7 +17,7 @@ from registry.services.submissions import inner_key
 from registry_client.answers import Activation
 
 
-class ActivationAsked(BaseModel):
+class PayoutAsked(BaseModel):
     """The least that the owner wants to be paid, in base units of the policy's token; less is refused."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"min_payout_base_units": "1000000"}]})
@@ -40,7 +40,7 @@ def router(door: Door) -> APIRouter:
         policy: PolicyName,
         caller: Annotated[Caller, Depends(door.guard.holder)],
         key: Annotated[str, Depends(idempotency_key)],
-        body: Annotated[ActivationAsked | None, Body()] = None,
+        body: Annotated[PayoutAsked | None, Body()] = None,
     ) -> Response:
         """Have an Active policy decided by the first prices fetched after this request.
 

@@ -27,7 +27,7 @@ DESCRIPTION = Annotated[str, Field(max_length=200, description="For people.", ex
 _STRICT = ConfigDict(extra="forbid")
 
 
-class New(BaseModel):
+class NewWebhook(BaseModel):
     """An endpoint to make."""
 
     model_config = _STRICT
@@ -37,7 +37,7 @@ class New(BaseModel):
     description: DESCRIPTION = ""
 
 
-class Changed(BaseModel):
+class WebhookChanges(BaseModel):
     """What is to be changed of an endpoint; what is left out stays."""
 
     model_config = _STRICT
@@ -48,7 +48,7 @@ class Changed(BaseModel):
     enabled: Annotated[bool | None, Field(strict=True)] = None
 
 
-class Range(BaseModel):
+class WebhookSpan(BaseModel):
     """Messages from one instant to before another."""
 
     model_config = _STRICT

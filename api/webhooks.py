@@ -13,7 +13,7 @@ from api import answers, problem
 from api.caller import Caller, forbidden
 from api.door import Door
 from api.problem import Problem
-from api.webhook_bodies import Asked, Changed, New, Range
+from api.webhook_bodies import Asked, NewWebhook, WebhookChanges, WebhookSpan
 from registry.domain.access import Scope
 from registry.domain.errors import BadRequest
 from registry.domain.webhook import MEANINGS, WebhooksOff, secret_of, secret_text
@@ -107,7 +107,7 @@ def _add_making(own: APIRouter, door: Door, master: bytes | None) -> None:
             **problem.told(HTTPStatus.BAD_REQUEST, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY, *_LET_IN),
         },
     )
-    async def create_webhook(body: New, service: Annotated[Caller, _owner(door)]) -> Response:
+    async def create_webhook(body: NewWebhook, service: Annotated[Caller, _owner(door)]) -> Response:
         """Name an address and the kinds that are posted to it from now on; answers the secret that signs them."""
         key_id = _key_of(service)
         if master is None:
@@ -170,7 +170,9 @@ def _add_changing(own: APIRouter, door: Door) -> None:
             **problem.told(HTTPStatus.UNPROCESSABLE_ENTITY, *_ONE),
         },
     )
-    async def update_webhook(endpoint: _Endpoint, body: Changed, service: Annotated[Caller, _owner(door)]) -> Response:
+    async def update_webhook(
+        endpoint: _Endpoint, body: WebhookChanges, service: Annotated[Caller, _owner(door)]
+    ) -> Response:
         """Change what is named. While one is disabled nothing is made for it, and what waited for it is dead."""
         if body.url is not None:
             await _require_safe(door, body.url)
@@ -286,7 +288,7 @@ def _add_resending(own: APIRouter, door: Door) -> None:
         },
     )
     async def resend_webhook_deliveries(
-        endpoint: _Endpoint, body: Range, service: Annotated[Caller, _owner(door)]
+        endpoint: _Endpoint, body: WebhookSpan, service: Annotated[Caller, _owner(door)]
     ) -> Response:
         """Send what is dead of the messages from one instant to before another again, the oldest 1000 of them."""
         first, last = body.ends

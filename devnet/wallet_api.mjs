@@ -53,7 +53,7 @@ const METHODS = {
 
 /** @param devnet its chain, and `order`, which does an order of the admin API by name so that the journal knows it */
 export function addWalletApi(router, { chain, order }) {
-  const bank = { chain, order, turn: Promise.resolve() };
+  const bank = { chain, order };
   router.on('GET', '/devnet/wallet.js', () => withOrigin('*', { ...text(200, SCRIPT), type: 'text/javascript' }));
   router.on('GET', '/devnet/wallet', ({ headers }) => fromHere(headers, () => json(200, { accounts: told() })));
   router.on('OPTIONS', '/devnet/wallet', ({ headers }) => fromHere(headers, () => text(204, '')));
@@ -97,14 +97,8 @@ function fund({ chain, order }, { address }) {
   order('mint', { recipient: address, amount: String(POCKET_MICRO_STX) });
 }
 
-/** One after another: two at once would take the same nonce. */
-function callContract(payload, account, bank) {
-  const sent = bank.turn.then(() => send(payload, account, bank));
-  bank.turn = sent.catch(() => {});
-  return sent;
-}
-
-async function send(payload, { key, address }, { chain }) {
+/** Signing waits for nothing from outside, so no other request comes between a nonce and its use. */
+async function callContract(payload, { key, address }, { chain }) {
   try {
     const nextNonce = (principal) => freeNonce(chain, principal);
     for (const { asset, amount } of missing(payload, chain)) {

@@ -78,7 +78,7 @@ const setEntry = (value) => ({
   network: 'testnet',
 });
 
-test('calls that are asked for at once are sent one after another', async () => {
+test('calls that are asked for at once take one nonce after another', async () => {
   const calls = await Promise.all(
     [1, 2, 3].map((value) => result('stx_callContract', setEntry(value), { account: 'Carl' })),
   );

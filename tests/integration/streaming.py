@@ -78,8 +78,12 @@ class Ear:
         return [self.next().data["seq"] for _ in range(count)]
 
     def rest(self) -> list[Heard]:
-        """What comes until it ends."""
-        return list(self.blocks())
+        """What comes until it ends, which is soon."""
+        heard, end = list[Heard](), time.monotonic() + HEAR_SECONDS
+        for each in self.blocks():
+            assert time.monotonic() < end, each
+            heard.append(each)
+        return heard
 
 
 def _heard(lines: list[str]) -> Heard:
@@ -157,7 +161,7 @@ def write_out_of_turn(database: Database, seed: int) -> None:
         with unit_of_work(database) as session:
             session.add(rows.event(policy_id))
             session.flush()
-            time.sleep(chance.random() / 50)
+            time.sleep(chance.random() / 10)
 
 
 def overtaken(database: Database) -> int:

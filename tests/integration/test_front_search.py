@@ -46,7 +46,9 @@ def made(number: int) -> tuple[PolicyRow, Token | None]:
         return pending(number, **common), token
     status = [each for each in PolicyStatus if each not in {"PendingCreation", "FailedCreation"}][number % 8]
     estimate = None if number % 6 == 1 else BORN + timedelta(hours=number % 9)
-    row = policy(number, **common, status_detailed=status, premium_token=token, expiration_timestamp_estimate=estimate)
+    # the quote's token goes before the one that was paid in, should they ever differ
+    paid = list(Token)[number % 3 % 2]
+    row = policy(number, **common, status_detailed=status, premium_token=paid, expiration_timestamp_estimate=estimate)
     return row, token if number % 10 else None
 
 

@@ -7,16 +7,19 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
 from sqlalchemy import text
 
+import api.live
 import api.server
 import api.streams
 from api.listener import LOOK_SECONDS
 from api.server import STOP_SECONDS
 from api.streams import Ending, Hub, Subscription, of_owner
+from registry.store.feed import give_places
 from registry.store.migrate import migrate
 from registry.store.session import Database, unit_of_work
 from tests.integration import rows
@@ -50,6 +53,28 @@ def url(opener: Opener) -> Iterator[str]:
     """One such door."""
     with opener.open() as url:
         yield url
+
+
+def test_what_is_committed_while_the_past_is_told_is_heard_once_behind_it(
+    url: str, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy_id, read = sold(database), api.live._page
+    with listen(url, by="owner") as ear:
+        ear.next("ready")
+        walk(database, policy_id, times=2)
+        assert ear.take(2) == [1, 2]
+
+    def read_late(*asked: Any) -> tuple[bytes, int]:
+        walk(database, policy_id)
+        with unit_of_work(database) as session:
+            give_places(session)
+        return read(*asked)
+
+    monkeypatch.setattr(api.live, "_page", read_late)
+    with listen(url, by="owner", last_id=0) as ear:
+        heard = ear.take(3)
+        walk(database, policy_id)
+        assert heard + ear.take(1) == [1, 2, 3, 4]
 
 
 def test_each_event_is_heard_once_over_broken_streams_and_restarts(opener: Opener, database: Database) -> None:

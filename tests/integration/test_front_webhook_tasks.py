@@ -1,14 +1,16 @@
 """Webhooks by their tasks: over a real life, beside a receiver that never answers, and with workers that are ended."""
 
+import json
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
 from celery.signals import before_task_publish
+from redis import Redis
 from sqlalchemy import text
 
 from registry import fault_points
@@ -20,12 +22,17 @@ from tests.integration.chain import Chain
 from tests.integration.driver import Driver
 from tests.integration.pump import Killed, pumping
 from tests.integration.receiving import MASTER, SECONDS, Hooks, Received, Receiver, receiving
+from tests.integration.stack import until
 from tests.integration.stage import SATS, Stage, environment_of, stocking
 from workers.embedded.account import private_file
+from workers.embedded.supervisor import Supervisor
+from workers.local import beat, worker
 
 LATER = text("UPDATE webhook_deliveries SET next_at = next_at - interval '1 hour' WHERE next_at IS NOT NULL")
 LIFE = (PolicyStatus.PENDING_CREATION, PolicyStatus.ACTIVE, PolicyStatus.SETTLING, PolicyStatus.SETTLED)
 ROUNDS = 12
+PROCESS_SECONDS = 60.0
+AFTER_SENDING = "webhooks.deliver::call.after#1"
 
 
 @pytest.fixture(scope="module")
@@ -239,3 +246,48 @@ def test_without_the_file_of_the_secret_nothing_is_sent_and_nothing_is_lost(
         (crash,) = pump.crashes
     assert "WebhooksOff" in crash
     assert (receiver.got, hooks.states(endpoint)) == ([], [WebhookState.WAITING])
+
+
+@pytest.fixture
+def settings(environment: dict[str, str], valkey: str) -> dict[str, str]:
+    """Those of processes that are quick, on a broker that nobody else uses, without any secret."""
+    server = valkey.removesuffix("/0")
+    for number in (10, 11):
+        with closing(Redis.from_url(f"{server}/{number}")) as broker:
+            broker.flushdb()
+    secrets = {name for name in environment if name.endswith(("KEY_FILE", "SECRET_FILE"))}
+    return {
+        **{name: value for name, value in environment.items() if name not in secrets},
+        "REGISTRY_BROKER_URL": f"{server}/10",
+        "REGISTRY_RESULT_URL": f"{server}/11",
+        "REGISTRY_SCHEDULE_SECONDS": json.dumps({"webhook_collect": 0.5, "webhook_deliver": 0.5}),
+        "REGISTRY_SOFT_SHUTDOWN_SECONDS": "1",
+    }
+
+
+@pytest.fixture
+def own(environment: dict[str, str], tmp_path: Path) -> dict[str, str]:
+    """What the worker is told besides: the secret, and where it ends itself."""
+    return {
+        "REGISTRY_WEBHOOK_SECRET_FILE": environment["REGISTRY_WEBHOOK_SECRET_FILE"],
+        "REGISTRY_FAULT_POINT": AFTER_SENDING,
+        "REGISTRY_FAULT_DIRECTORY": str(tmp_path),
+    }
+
+
+def test_a_worker_process_that_is_killed_after_sending_sends_again_under_the_same_id(
+    settings: dict[str, str], own: dict[str, str], hooks: Hooks, receiver: Receiver, own_supervisor: Supervisor
+) -> None:
+    strike = fault_points.Strike(point=AFTER_SENDING, directory=Path(own["REGISTRY_FAULT_DIRECTORY"]))
+    # of one kind, for the notices tell of what other tests have left
+    endpoint = hooks.endpoint(receiver, Kind.ACTIVE)
+    hooks.events(PolicyStatus.ACTIVE)
+    own_supervisor.start(worker("webhooks", environment={**settings, **own}), beat(environment=settings))
+    until(strike.has_struck, seconds=PROCESS_SECONDS)
+    with unit_of_work(hooks.database) as session:
+        session.execute(LATER)
+    until(lambda: hooks.states(endpoint) == [WebhookState.DELIVERED], seconds=PROCESS_SECONDS)
+    own_supervisor.stop()
+    assert len(receiver.ids) == 2
+    assert len(set(receiver.ids)) == 1
+    receiver.got[1].verified(hooks.secret(endpoint))
