@@ -27,8 +27,6 @@ TAGS = {
     "front door": "Whether this process serves, and what nodes and hooks push.",
 }
 ABOUT = """\
-Put-option policies on bitcoin, sold from a liquidity pool on the Stacks chain.
-
 Amounts are in base units. Integers that can pass 2^53 go out as decimal strings; coming in, integers may be either.
 Times are ISO 8601. A refusal is `application/problem+json` with a `code` for programs, a `detail` for people, and
 `figures` where there are any.

@@ -15,6 +15,15 @@ MOST_SECONDS = 20.0
 _USABLE = re.compile(rf"[ -~]{{1,{LONGEST}}}")
 _WAIT = re.compile(r"\s*wait\s*=\s*(\d{1,4})\s*", re.IGNORECASE)
 
+PREFER: dict[str, Any] = {
+    "name": "Prefer",
+    "in": "header",
+    "required": False,
+    "description": "`wait=N`: wait N seconds for the answer, 0 to 20, and not as long as the registry would; "
+    "one that takes longer is 202. Anything else is passed over.",
+    "schema": {"type": "string"},
+    "example": "wait=5",
+}
 PARAMETERS: dict[str, Any] = {
     "parameters": [
         {
@@ -26,18 +35,10 @@ PARAMETERS: dict[str, Any] = {
             "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST, "pattern": "^[!-~]([ -~]*[!-~])?$"},
             "example": "0b8f6a52-5e0c-4a3e-9a44-1f0f8e0f3a11",
         },
-        {
-            "name": "Prefer",
-            "in": "header",
-            "required": False,
-            "description": "`wait=N`: wait N seconds for the answer, 0 to 20, and not as long as the registry would; "
-            "one that takes longer is 202. Anything else is passed over.",
-            "schema": {"type": "string"},
-            "example": "wait=5",
-        },
+        PREFER,
     ]
 }
-"""Both, as an operation of the OpenAPI document has them."""
+"""Key and wait, as an operation of the OpenAPI document has them."""
 
 
 def idempotency_key(request: Request) -> str:

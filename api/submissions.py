@@ -11,6 +11,7 @@ from api import answers, problem
 from api.actions import LOOK_AGAIN_SECONDS, Actions, described
 from api.caller import Caller
 from api.door import Door
+from api.idempotency import PREFER
 from api.problem import Problem
 from registry_client.answers import Submission
 
@@ -22,6 +23,9 @@ def router(door: Door) -> APIRouter:
     @own.get(
         "/submissions/{submission}",
         summary="Look at what was asked",
+        openapi_extra={
+            "parameters": [{**PREFER, "description": "`wait=N`: wait N seconds, 0 to 20, for what is not over yet."}]
+        },
         responses={
             **answers.shown(Submission),
             304: {"description": "As `If-None-Match` has it."},

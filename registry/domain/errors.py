@@ -121,7 +121,7 @@ class PolicyNotFound(BadRequest):
 
     code = "policy_not_found"
     sentence = "{owner} has no policy {policy}"
-    remedy = "ask `policies.list_by_owner` which there are"
+    remedy = "list its policies, to see which there are"
 
 
 class QuoteOver(Conflict):

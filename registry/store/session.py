@@ -36,7 +36,7 @@ class Database:
             if self._engine is not None:
                 # the parent goes on using these sockets: drop them, do not close them
                 self._engine.dispose(close=False)
-            self._engine = create_engine(self._url, pool_pre_ping=True, pool_size=4, max_overflow=4)
+            self._engine = create_engine(self._url, pool_pre_ping=True, pool_size=4, max_overflow=12)
             self._pid = os.getpid()
         return self._engine
 

@@ -24,6 +24,7 @@ from registry.store.tables import (
     TransactionEntryRow,
     TransactionRow,
 )
+from tests.integration.aggregate import assert_counted_is_summed
 from tests.integration.books import assert_books_equal_the_chain
 from tests.integration.driver import Driver
 
@@ -72,7 +73,7 @@ def outcome(driver: Driver, policy_id: UUID) -> dict[str, Any]:
 
 
 def assert_sound(driver: Driver) -> None:
-    """Nothing of anybody's is lost or doubled: nonces, what tiers hold, the pool's book, requests of one owner."""
+    """Nothing of anybody's is lost or doubled: nonces, what tiers hold, the pool's book, stats, an owner's requests."""
     backend = Principal(driver.chain.backend.address(TESTNET))
     with unit_of_work(driver.database) as session:
         nonces = session.execute(
@@ -97,3 +98,4 @@ def assert_sound(driver: Driver) -> None:
         kept = (tier.reserved_base_units, tier.locked_base_units)
         assert kept == (sums.get((tier.risk_tier, "reserved"), 0), sums.get((tier.risk_tier, "locked"), 0))
     assert_books_equal_the_chain(driver)
+    assert_counted_is_summed(driver.database)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
 from sqlmodel import col
 
 from registry.domain.policy import PolicyStatus
@@ -15,6 +15,7 @@ from registry.domain.units import Token
 from registry.queries.stats import get_platform_stats
 from registry.services import quarantine
 from registry.services import stats as services
+from registry.store import stats
 from registry.store.front_tables import StatChangeRow, StatHistoryRow
 from registry.store.session import Database, unit_of_work
 from registry.store.tables import CollateralState, PolicyRow, ReservationRow
@@ -137,8 +138,9 @@ def test_changes_that_another_worker_folds_are_passed_by(database: Database) -> 
     with unit_of_work(database) as other:
         oldest = select(col(StatChangeRow.id)).order_by(col(StatChangeRow.id)).limit(2)
         other.execute(oldest.with_for_update())
-        with ThreadPoolExecutor(max_workers=1) as threads:
-            assert threads.submit(services.fold, database, limit=EVERY).result(timeout=10) == 3
+        with unit_of_work(database) as session:
+            session.execute(text("SET LOCAL lock_timeout = '2s'"))
+            assert stats.fold(session, limit=EVERY) == 3
     assert waiting(database) == 2
     assert_counted_is_summed(database)
 

@@ -253,6 +253,8 @@ def test_a_range_holds_what_lies_in_it_and_is_dead(hooks: Hooks, receiver: Recei
     webhook_endpoints.change(hooks.database, endpoint, Change(enabled=True), **own)
     assert hooks.states(endpoint) == [WebhookState.DEAD] * 2
     span: dict[str, Any] = {"first": early, "last": early + MINUTE}
+    between: dict[str, Any] = {**span, "first": early + timedelta(seconds=1)}
+    assert webhook_endpoints.resend_range(hooks.database, endpoint, **between, **own) == {"resent": 0}
     assert webhook_endpoints.resend_range(hooks.database, endpoint, **span, **own) == {"resent": 1}
     assert webhook_endpoints.resend_range(hooks.database, endpoint, **span, **own) == {"resent": 0}
     hooks.deliver(after=MINUTE)

@@ -47,6 +47,14 @@ def test_every_tag_of_the_document_has_its_place_on_the_page() -> None:
     assert {each for each in first if f"/v1/{each}" not in PAGE} == set()
 
 
+def test_every_code_of_the_front_door_is_explained() -> None:
+    sources = "".join(path.read_text() for path in (ROOT / "api").glob("*.py"))
+    codes = set(re.findall(r'code(?:: str)? ?= ?"([a-z_]+)"', sources))
+    assert len(codes) > 20
+    explained = PAGE + (ROOT / "docs" / "refusals.md").read_text()
+    assert {code for code in codes if f"`{code}`" not in explained} == set()
+
+
 def test_every_setting_and_every_page_that_it_names_exists() -> None:
     settings = {f"REGISTRY_{name.upper()}" for name in Settings.model_fields}
     assert set(re.findall(r"REGISTRY_[A-Z_]+", PAGE)) <= settings
