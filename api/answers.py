@@ -8,14 +8,11 @@ from typing import Any
 
 from fastapi import Request
 from fastapi.responses import Response
-from typing_extensions import is_typeddict
 
-from registry_client import answers as shapes
-from registry_client.wide import wide_names, widened
+from registry_client.shapes import WIDE_NAMES
+from registry_client.wide import widened
 
 JSON = "application/json"
-SHAPES = tuple(each for each in vars(shapes).values() if is_typeddict(each))
-WIDE_NAMES = wide_names(SHAPES)
 PRIVATE = "private, no-cache"
 """Kept by nobody but who asked, and not shown again without asking."""
 

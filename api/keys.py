@@ -16,7 +16,7 @@ from api.door import Door
 from api.problem import Problem
 from registry.domain.access import Scope
 from registry.services import api_keys
-from registry_client import answers as shapes
+from registry_client import access_answers as shapes
 
 PROBLEMS = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.SERVICE_UNAVAILABLE)
 _LOG = structlog.get_logger()

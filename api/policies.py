@@ -24,7 +24,8 @@ from registry.queries import pages
 from registry.queries.history import Sight
 from registry.queries.search import Direction, Filter, Order, Sort
 from registry.services.submissions import inner_key
-from registry_client.answers import History, Page, Policy
+from registry_client.answers import Page, Policy
+from registry_client.history_answers import History
 
 OF_ONE = (*LISTING, HTTPStatus.NOT_FOUND)
 SOONEST = Order(sort=Sort.EXPIRATION_HEIGHT, direction=Direction.ASC)

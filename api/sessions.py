@@ -19,7 +19,7 @@ from registry.domain.challenge import NONCE_PATTERN
 from registry.domain.units import Principal
 from registry.services import api_keys, sign_in
 from registry.services.sign_in import Answer, Entrance, Signed
-from registry_client import answers as shapes
+from registry_client import access_answers as shapes
 
 PROBLEMS = problem.told(HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.SERVICE_UNAVAILABLE)
 EXAMPLE = "ST1SJ3DTE5DN7X54YDH5D64R3BCB6A2AG2ZQ8YPD5"

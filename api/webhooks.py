@@ -22,7 +22,7 @@ from registry.queries import webhooks as queries
 from registry.services import webhook_endpoints as endpoints
 from registry.services.webhook_endpoints import Change
 from registry.store.session import unit_of_work
-from registry_client import answers as shapes
+from registry_client import webhook_answers as shapes
 from workers.webhook_secret import read_webhook_secret
 
 RESOLVE_SECONDS = 5.0

@@ -89,7 +89,7 @@ class Settings(BaseSettings):
 
     webhook_secret_file: Path | None = None
     webhook_private_addresses: bool = False
-    webhook_seconds: float = Field(default=10.0, gt=0)
+    webhook_seconds: float = Field(default=10.0, gt=0, le=20)
     webhook_hours: int = Field(default=24, ge=1)
     webhook_days: int = Field(default=30, ge=1)
     notice_blocks: int = Field(default=144, ge=1)

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from typing import Any, TypedDict, Unpack, cast
 
-from registry_client.answers import History, Page, Policy, PoolState, Stats, StatsHistory, StatsOfHour
+from registry_client.answers import Page, Policy, PoolState, Stats, StatsHistory, StatsOfHour
 from registry_client.errors import ApiUnavailable
+from registry_client.history_answers import History
 from registry_client.pages import Noun
 from registry_client.transport import at, error_of, read
 

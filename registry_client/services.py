@@ -3,17 +3,16 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, TypedDict, Unpack, cast
 
-from registry_client.answers import (
-    ApiKey,
-    NewApiKey,
+from registry_client.access_answers import ApiKey, NewApiKey
+from registry_client.pages import Noun
+from registry_client.transport import at
+from registry_client.webhook_answers import (
     NewWebhookEndpoint,
     WebhookDelivery,
     WebhookEndpoint,
     WebhookKind,
     WebhookResent,
 )
-from registry_client.pages import Noun
-from registry_client.transport import at
 
 
 class EndpointChanges(TypedDict, total=False):

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
-from registry_client.answers import Challenge, Me, SignedIn
-from registry_client.answers import Sessions as SessionList
+from registry_client.access_answers import Challenge, Me, SignedIn
+from registry_client.access_answers import Sessions as SessionList
 from registry_client.errors import NotSignedIn
 from registry_client.pages import Noun
 

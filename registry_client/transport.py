@@ -11,13 +11,11 @@ from urllib.parse import quote
 
 import requests
 from requests.auth import AuthBase
-from typing_extensions import is_typeddict
 
-from registry_client import answers as shapes
 from registry_client.errors import ApiAlarm, ApiError, ApiRefused, ApiUnavailable, NotSignedIn
-from registry_client.wide import narrowed, wide_names
+from registry_client.shapes import WIDE_NAMES
+from registry_client.wide import narrowed
 
-WIDE_NAMES = wide_names([each for each in vars(shapes).values() if is_typeddict(each)])
 REDIRECT, UNAUTHORIZED, INTERNAL, BAD_GATEWAY = 300, 401, 500, 502
 LATER = frozenset({408, 429, 503})
 """What says that nothing was done, or that the same may be sent again."""

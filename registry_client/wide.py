@@ -18,6 +18,8 @@ class WideMark:
 
 
 WIDE = WideMark()
+Wide = Annotated[int, WIDE]
+"""An integer that can pass 2^53: an amount, a price or an id of the chain's."""
 
 
 def wide_names(kinds: Collection[type]) -> frozenset[str]:

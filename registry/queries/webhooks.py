@@ -12,7 +12,8 @@ from sqlmodel import col
 
 from registry.domain.errors import BadCursor
 from registry.store.front_tables import WebhookDeliveryRow, WebhookEndpointRow, WebhookMessageRow, WebhookState
-from registry_client.answers import InTheMoney, Policy
+from registry_client.answers import Policy
+from registry_client.webhook_answers import InTheMoney
 from registry_client.wide import wide_names, widened
 
 _D, _E, _M = WebhookDeliveryRow, WebhookEndpointRow, WebhookMessageRow

@@ -14,7 +14,7 @@ from registry.domain.errors import BadRequest
 from registry.store import api_keys
 from registry.store.front_tables import ApiKeyRow
 from registry.store.session import Database, unit_of_work
-from registry_client import answers as shapes
+from registry_client import access_answers as shapes
 
 MARK = "prk_"
 """What every key begins with, so that one that was published can be found."""

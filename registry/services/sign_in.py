@@ -25,7 +25,7 @@ from registry.stacks.principals import StandardPrincipal
 from registry.store import sessions
 from registry.store.front_tables import SessionRow
 from registry.store.session import Database, unit_of_work
-from registry_client import answers as shapes
+from registry_client import access_answers as shapes
 
 GRACE = timedelta(seconds=30)
 """How long a token is still taken once it was exchanged: requests that are under way were sent with it."""

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-import api.answers
 from registry.store.session import unit_of_work
 from registry.store.tables import PolicyEventRow
-from registry_client.answers import History, Policy
+from registry_client.answers import Policy
+from registry_client.history_answers import History
+from registry_client.shapes import WIDE_NAMES
 from registry_client.wide import narrowed
 from tests.integration import rows
 from tests.integration.asking import OTHER, OWNER, Asking, add, asking, policy
@@ -60,7 +61,7 @@ def test_a_payout_is_told_step_by_step_in_the_order_in_which_it_came(front: Aski
     assert told["policy"] == {
         name: value for name, value in front.found(f"/v1/policies/{policy_id}", "reader").items() if name != "chain"
     }
-    TypeAdapter(History).validate_python(narrowed(told, api.answers.WIDE_NAMES), strict=True)
+    TypeAdapter(History).validate_python(narrowed(told, WIDE_NAMES), strict=True)
 
 
 def test_a_fork_and_a_refusal_by_the_contract_are_told_with_their_reasons(front: Asking, driver: Driver) -> None:
@@ -124,4 +125,4 @@ def test_what_is_answered_of_one_policy_has_the_shape_that_is_promised(front: As
         if answer.status_code == 404:
             assert query == {"as_of_height": height - 1}
             continue
-        TypeAdapter(Policy).validate_python(narrowed(answer.json(), api.answers.WIDE_NAMES), strict=True)
+        TypeAdapter(Policy).validate_python(narrowed(answer.json(), WIDE_NAMES), strict=True)
