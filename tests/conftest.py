@@ -14,6 +14,14 @@ from workers.embedded.supervisor import AlreadyRunning, Supervisor
 from workers.local import postgres_server, valkey_server
 
 STATE = Path(__file__).parent.parent / ".registry"
+LONGEST = ("up", "front_schema", "chaos", "fault_points", "belonging", "page", "readme", "demo", "two_steps", "compose")
+"""Files that take longest come first: one that began last would keep one process busy while the other has no work."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Order the files; within one nothing changes."""
+    turns = {f"test_{name}.py": turn for turn, name in enumerate(LONGEST)}
+    items.sort(key=lambda each: turns.get(each.path.name, len(turns)))
 
 
 def enter_first_free(held: contextlib.ExitStack) -> Supervisor:

@@ -33,7 +33,9 @@ from workers.commands.checks.check import Check, Verdict
 from workers.commands.checks.processes import GRACE_SECONDS, Fleet
 from workers.commands.frame import FAILED
 from workers.embedded.account import private_file
-from workers.queues import QUEUES
+from workers.embedded.supervisor import Supervisor
+from workers.local import worker
+from workers.queues import QUEUES, WEBHOOKS
 from workers.runtime import Runtime
 
 OK, WARNING, PROBLEM = Verdict.OK, Verdict.WARNING, Verdict.PROBLEM
@@ -71,7 +73,10 @@ def named(database: Database, chain: Chain, valkey: str, monkeypatch: pytest.Mon
     return monkeypatch
 
 
-def test_a_stack_that_runs_has_no_problem_and_no_secret_is_said(stack: Stack, key_files: dict[str, str]) -> None:
+def test_a_stack_that_runs_has_no_problem_and_no_secret_is_said(
+    stack: Stack, own_supervisor: Supervisor, key_files: dict[str, str]
+) -> None:
+    own_supervisor.start(worker(WEBHOOKS, environment=stack.environment))
     until(lambda: followed(stack.database), seconds=ANSWER_SECONDS)
     environment = {name: each for name, each in os.environ.items() if not name.startswith("REGISTRY_")}
     environment |= {**stack.environment, **key_files}

@@ -170,7 +170,7 @@ def test_a_valkey_that_hangs_costs_a_moment_and_then_nothing(
             server.client_unpause()
         # nobody is refused for it, and what is too much is so still: this process counts alone
         assert [status for status, _ in told] == [200] * 30 + [429] * 4
-        assert max(seconds for _, seconds in told) < 1.0
+        assert max(seconds for _, seconds in told) < 2.0
         assert statistics.median(seconds for _, seconds in told) < 0.05
         assert _lines(capfd, "limits.alone") == 1
         until(lambda: ask(url, "GET", PUBLIC, token=OTHER).status_code == 200 and bool(server.dbsize()), seconds=20)

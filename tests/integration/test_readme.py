@@ -1,5 +1,6 @@
 """The README's commands, each run as it stands there, and its example for a service."""
 
+import json
 import os
 import re
 import signal
@@ -7,6 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -23,10 +25,15 @@ READY = {"worker": r"\bready\.", "beat": r"beat: Starting", "flower": r"Visit me
 """What a process says once it does its work."""
 
 
+def fenced(language: str) -> list[str]:
+    """The page's blocks in a language."""
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", PAGE, flags=re.MULTILINE | re.DOTALL)
+    return [block for named, block in blocks if named == language]
+
+
 def commands() -> list[str]:
     """Every line that is to be typed: fences without a language hold these, or what is printed."""
-    fenced = re.findall(r"^```\n(.*?)^```$", PAGE, flags=re.MULTILINE | re.DOTALL)
-    lines = [line.partition("  #")[0].strip() for block in fenced for line in block.splitlines()]
+    lines = [line.partition("  #")[0].strip() for block in fenced("") for line in block.splitlines()]
     return [line for line in lines if re.match(r"(make|registry|celery|python|\.) ", line)]
 
 
@@ -47,14 +54,23 @@ class Running:
 
     def environment(self, command: str) -> dict[str, str]:
         """What the page says beside the command; a process that does not sign refuses to start with the keys."""
-        keys = {} if command.endswith(("-Q chain", "-Q default", "-m api")) else self._keys()
+        named = {
+            "-Q chain": (),
+            "-Q default": (),
+            "-Q webhooks": ("WEBHOOK",),
+            "-m api": ("FRONT", "WEBHOOK"),
+        }
+        own = next((secrets for end, secrets in named.items() if command.endswith(end)), None)
         return {
-            **keys,
+            **(self._keys() if own is None else self._secrets(*own)),
             **inherited(),
             "PATH": f"{ROOT / '.venv/bin'}:{os.environ['PATH']}",
             "FLOWER_BASIC_AUTH": "user:password",
             "REMAP_SIGTERM": "SIGQUIT",
         }
+
+    def _secrets(self, *names: str) -> dict[str, str]:
+        return {f"REGISTRY_{name}_SECRET_FILE": f"{self.directory}/{name.lower()}-secret" for name in names}
 
     def _keys(self) -> dict[str, str]:
         place = self.directory / "keys"
@@ -140,11 +156,20 @@ def test_a_process_of_the_page_starts_and_stops(running: Running, command: str, 
 
 
 def test_the_example_for_a_service_gets_a_payload(running: Running) -> None:
-    (code,) = re.findall(r"^```python\n(.*?)^```$", PAGE, flags=re.MULTILINE | re.DOTALL)
+    (code,) = [block for block in fenced("python") if "workers.client" in block]
     at = running.stack.environment
     names: dict[str, Any] = {"BROKER_URL": at["REGISTRY_BROKER_URL"], "RESULT_URL": at["REGISTRY_RESULT_URL"]}
     exec(code, names)  # noqa: S102 - the page's own example
     assert names["payload"]["functionName"] == "buy-policy-stx"
+
+
+def test_the_example_over_http_goes_through_all_policies(running: Running, capsys: pytest.CaptureFixture[str]) -> None:
+    (code,) = [block for block in fenced("python") if "registry_client" in block]
+    (command,) = of("registry api-keys create")
+    made = json.loads(running.run(f"{command} --json").stdout)
+    exec(code, {"API_URL": running.stack.said["addresses"]["page"], "API_KEY": made["key"]})  # noqa: S102 - as above
+    (line,) = capsys.readouterr().out.splitlines()
+    assert UUID(line.split()[0])
 
 
 def test_what_is_kept_is_removed_by_the_command_of_the_page(made: Made) -> None:

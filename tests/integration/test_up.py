@@ -76,7 +76,16 @@ def test_one_without_the_other_is_refused_and_reset_clears_the_way(made: Made, o
     assert f"`registry reset --directory {own}` removes both" in told
     assert (own / left).exists()
     removed = reset(own)
-    assert {path.name for path in removed} == {left, "valkey", "access.json", "keys", "push-secrets", "environment"}
+    assert {path.name for path in removed} == {
+        left,
+        "valkey",
+        "access.json",
+        "keys",
+        "push-secrets",
+        "front-secret",
+        "webhook-secret",
+        "environment",
+    }
     assert not any(path.exists() for path in removed)
     assert reset(own) == ()
     if gone == "postgres":

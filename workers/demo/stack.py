@@ -93,11 +93,17 @@ class Stack:
             "REGISTRY_SOFT_SHUTDOWN_SECONDS": str(SOFT_SHUTDOWN_SECONDS),
         }
 
-    def door_environment(self) -> dict[str, str]:
-        """Say where the front door is, and which files have its secrets; a test wallet is offered on its page."""
+    def address_environment(self) -> dict[str, str]:
+        """Say where the front door is, and which file has the secrets of whoever pushes to it."""
         return {
             "REGISTRY_API_PORT": str(self.api_port),
             "REGISTRY_PUSH_SECRET_FILE": str(self.directory / PUSH_SECRETS),
+        }
+
+    def door_environment(self) -> dict[str, str]:
+        """Say what the front door alone is told: files of its secrets, and the test wallet that its page offers."""
+        return {
+            **self.address_environment(),
             "REGISTRY_FRONT_SECRET_FILE": str(self.directory / FRONT_SECRET),
             "REGISTRY_WALLET_SCRIPT_URL": f"{self.devnet_url}/devnet/wallet.js",
             **self.webhook_environment(),

@@ -99,7 +99,7 @@ def addresses(stack: Stack) -> dict[str, str]:
 
 def _settings(stack: Stack) -> dict[str, str]:
     """What a service needs to know; the secrets of whoever pushes are a file that is named."""
-    return {**stack.environment(), **stack.door_environment()}
+    return {**stack.environment(), **stack.address_environment()}
 
 
 def _say(stack: Stack, settings: Path, *, logs: Path, as_json: bool) -> None:
