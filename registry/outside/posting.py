@@ -96,7 +96,8 @@ def _wait(named: str) -> timedelta | None:
         return timedelta(seconds=int(named))
     try:
         until = parsedate_to_datetime(named)
-    except ValueError:
+    # years and zones of many digits fail in a way of their own
+    except (ValueError, OverflowError):
         return None
     left = until.replace(tzinfo=until.tzinfo or UTC) - datetime.now(UTC)
     return left if left > timedelta() else None

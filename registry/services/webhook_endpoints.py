@@ -22,6 +22,7 @@ from registry.queries import webhooks as queries
 from registry.queries.webhooks import describe_endpoint
 from registry.store import webhook_deliveries as deliveries
 from registry.store import webhooks
+from registry.store.feed import give_places, last_place
 from registry.store.front_tables import (
     ApiKeyRow,
     WebhookDeliveryRow,
@@ -50,18 +51,25 @@ class Change:
 def create(
     database: Database, *, key_id: UUID, url: str, kinds: Sequence[Kind], description: str, now: datetime
 ) -> dict[str, Any]:
-    """Make an endpoint of a key's; from now on it is told.
+    """Make an endpoint of a key's; it is told of whatever is committed from now on.
 
     Raises:
         TooManyEndpoints: the key has as many as it may have.
     """
+    with unit_of_work(database) as session:
+        give_places(session)
     with unit_of_work(database) as session:
         _hold_key(session, key_id)
         mine = (col(WebhookEndpointRow.api_key_id) == key_id, col(WebhookEndpointRow.deleted_at).is_(None))
         if session.execute(select(func.count()).where(*mine)).scalar_one() >= MOST_ENDPOINTS:
             raise TooManyEndpoints(most=MOST_ENDPOINTS)
         row = WebhookEndpointRow(
-            api_key_id=key_id, url=url, kinds=_as_kept(kinds), description=description, created_at=now
+            api_key_id=key_id,
+            url=url,
+            kinds=_as_kept(kinds),
+            description=description,
+            since=last_place(session),
+            created_at=now,
         )
         session.add(row)
         session.flush()

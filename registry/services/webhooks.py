@@ -57,11 +57,13 @@ def collect(database: Database, *, now: datetime, limit: int) -> int:
         place = webhooks.hold_place(session)
         if place is None:
             return 0
+        # before the endpoints: whatever comes behind it is left to those that are made meanwhile
+        newest = last_place(session)
         endpoints = webhooks.hearing(session, now=now)
         if not endpoints:
-            webhooks.move_place(session, to=max(place, last_place(session)))
+            webhooks.move_place(session, to=max(place, newest))
             return 0
-        events = feed.after(session, place, limit=limit)
+        events = feed.after(session, place, until=newest, limit=limit)
         if events:
             webhooks.add(session, [_message(each, endpoints) for each in events], now=now)
             webhooks.move_place(session, to=events[-1].seq)
@@ -70,15 +72,14 @@ def collect(database: Database, *, now: datetime, limit: int) -> int:
 
 def _message(event: FedEvent, endpoints: Sequence[WebhookEndpointRow]) -> webhooks.Message:
     kind = OF_STATUS[PolicyStatus(event.told["to"])]
-    at = datetime.fromisoformat(event.told["at"])
     return webhooks.Message(
         kind=kind,
         once=once_of_event(event.policy_id, seq=event.seq, edge=event.told["edge"]),
         policy_id=event.policy_id,
         payload=as_told(event.told),
-        at=at,
-        # what happened before an endpoint was there is not its own
-        to=[each.id for each in endpoints if kind in each.kinds and each.created_at <= at],
+        at=datetime.fromisoformat(event.told["at"]),
+        # what was told before an endpoint was there is not its own; by place, for times are taken before commits
+        to=[each.id for each in endpoints if kind in each.kinds and each.since < event.seq],
     )
 
 

@@ -176,7 +176,7 @@ class ApiKeyRow(SQLModel, table=True):
 
 
 class WebhookEndpointRow(SQLModel, table=True):
-    """Where a service wants to be told, of what, from which place of the feed on.
+    """Where a service wants to be told, of what, from which place of the feed on: of what is behind `since`.
 
     Its secret is made of a file's and of `secret_version`; the one before is used beside it until
     `secret_overlap_until`.
@@ -189,6 +189,7 @@ class WebhookEndpointRow(SQLModel, table=True):
     url: str
     kinds: list[str] = json_object()
     description: str = ""
+    since: int = big(default=0)
     secret_version: int = 1
     secret_overlap_until: datetime | None = timestamp(default=None)
     created_at: datetime = timestamp(default_factory=now)
@@ -200,6 +201,7 @@ class WebhookEndpointRow(SQLModel, table=True):
         Index("webhook_endpoints_by_key", "api_key_id", "created_at", "id"),
         CheckConstraint("(disabled_at IS NULL) = (disabled_because IS NULL)", name="disabled_for_a_reason"),
         *positive("secret_version"),
+        *not_negative("since"),
     )
 
 

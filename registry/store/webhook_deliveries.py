@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, case, func, null, select, text, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Mapped, Session
 from sqlmodel import col
 
 from registry.store.front_tables import (
@@ -50,7 +50,9 @@ def due_endpoints(session: Session, *, now: datetime, limit: int, without: Colle
         .limit(1)
         .scalar_subquery()
     )
-    found = select(col(_E.id).label("id"), since.label("since")).where(col(_E.id).not_in(list(without))).subquery()
+    # whoever is served by another, or was by one that is gone, would only take the turns of those that are not
+    free = (col(_E.id).not_in(list(without)), ~_is_under_way(col(_E.id), now=now))
+    found = select(col(_E.id).label("id"), since.label("since")).where(*free).subquery()
     query = select(found.c.id).where(found.c.since <= now).order_by(found.c.since).limit(limit)
     return session.execute(query).scalars().all()
 
@@ -110,13 +112,17 @@ def _take(session: Session, endpoint: WebhookEndpointRow, *, now: datetime, leas
 
 def _is_served(session: Session, endpoint_id: UUID, *, now: datetime) -> bool:
     """Whether a sender has taken something for this endpoint, and his lease is not over."""
+    return session.execute(select(_is_under_way(endpoint_id, now=now))).scalar_one()
+
+
+def _is_under_way(endpoint_id: UUID | Mapped[UUID], *, now: datetime) -> ColumnElement[bool]:
     is_under_way = (
         col(_D.endpoint_id) == endpoint_id,
         # in the words of the index, which holds what is under way alone
         text("state = 'waiting' AND last_at IS NOT NULL AND last_error IS NULL"),
         col(_D.next_at) > now,
     )
-    return session.execute(select(select(col(_D.id)).where(*is_under_way).exists())).scalar_one()
+    return select(col(_D.id)).where(*is_under_way).exists()
 
 
 def arrived(session: Session, own: Claim, *, status: int, now: datetime) -> bool:

@@ -1,14 +1,15 @@
 """Webhooks: told once of everything, in order, signed, until it arrives; nobody costs another anything."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.orm import Session
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from registry import fault_points
@@ -16,7 +17,9 @@ from registry.domain.policy import PolicyStatus
 from registry.domain.webhook import MOST_ENDPOINTS, TROUBLE, Kind, TooManyEndpoints
 from registry.services import webhook_endpoints, webhooks
 from registry.services.webhook_endpoints import Change
-from registry.store.front_tables import ApiKeyRow, WebhookState
+from registry.store import webhooks as store
+from registry.store.feed import give_places
+from registry.store.front_tables import ApiKeyRow, WebhookEndpointRow, WebhookState
 from registry.store.session import Database, unit_of_work
 from tests.integration import rows
 from tests.integration.pump import Killed
@@ -102,11 +105,58 @@ def test_an_endpoint_hears_of_its_kinds_alone_and_of_nothing_from_before_it_was_
 ) -> None:
     policy = hooks.events(PolicyStatus.PENDING_CREATION, PolicyStatus.ACTIVE)
     hooks.now += MINUTE
-    hooks.endpoint(receiver, Kind.ACTIVE, Kind.SETTLED, created_at=hooks.now)
+    hooks.collect()
+    hooks.endpoint(receiver, Kind.ACTIVE, Kind.SETTLED, since=2)
     for status in LIFE[1:]:
         hooks.event(policy, status)
     hooks.send()
     assert [each.kind for each in receiver.got] == [Kind.ACTIVE, Kind.ACTIVE, Kind.SETTLED]
+
+
+def test_what_is_committed_after_an_endpoint_was_made_is_its_own_though_its_time_is_earlier(
+    hooks: Hooks, receiver: Receiver
+) -> None:
+    policy = hooks.events(PolicyStatus.PENDING_CREATION)
+    own: dict[str, Any] = {"key_id": hooks.key(), "url": receiver.url, "kinds": [Kind.PENDING_CREATION, Kind.ACTIVE]}
+    webhook_endpoints.create(hooks.database, **own, description="", now=hooks.now + MINUTE)
+    # a worker looked at the clock, then waited, then committed
+    hooks.event(policy, PolicyStatus.ACTIVE)
+    hooks.now += MINUTE
+    hooks.send()
+    assert statuses(receiver, policy) == [PolicyStatus.ACTIVE]
+
+
+def test_an_endpoint_that_is_made_while_others_are_looked_for_misses_nothing(
+    hooks: Hooks, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hearing, policy = store.hearing, hooks.events(PolicyStatus.PENDING_CREATION)
+
+    def late(session: Session, *, now: datetime) -> Sequence[WebhookEndpointRow]:
+        found = hearing(session, now=now)
+        if not found:
+            hooks.endpoint(receiver, since=1)
+            hooks.event(policy, PolicyStatus.ACTIVE)
+            with unit_of_work(hooks.database) as other:
+                give_places(other)
+        return found
+
+    monkeypatch.setattr(store, "hearing", late)
+    hooks.collect()
+    hooks.send()
+    assert statuses(receiver, policy) == [PolicyStatus.ACTIVE]
+
+
+def test_an_endpoint_that_another_sends_to_takes_nobodys_place(hooks: Hooks, receiver: Receiver) -> None:
+    stuck, free = hooks.endpoint(receiver, Kind.ACTIVE), hooks.endpoint(receiver, Kind.SETTLED)
+    hooks.events(PolicyStatus.ACTIVE, PolicyStatus.ACTIVE, PolicyStatus.SETTLED)
+    hooks.collect()
+    hooks.now += MINUTE
+    with fault_points.watched_by(killed_at("call.before")), pytest.raises(Killed):
+        webhooks.serve(hooks.database, hooks.sender, stuck)
+    # its second message is due, and has been for longest
+    assert list(webhooks.due_endpoints(hooks.database, now=hooks.now, limit=1)) == [free]
+    hooks.now += hooks.sender.lease
+    assert set(webhooks.due_endpoints(hooks.database, now=hooks.now, limit=2)) == {stuck, free}
 
 
 def test_what_leads_to_nobody_is_not_kept(hooks: Hooks, receiver: Receiver) -> None:

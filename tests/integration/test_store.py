@@ -276,6 +276,7 @@ VIOLATIONS: dict[tuple[str, str], Callable[[], Sequence[SQLModel]]] = {
     ("api_keys", "api_keys_by_prefix"): twice(rows.api_key),
     ("webhook_endpoints", "disabled_for_a_reason"): told(lambda key: rows.endpoint(key, disabled_at=rows.THEN)),
     ("webhook_endpoints", "secret_version_positive"): told(lambda key: rows.endpoint(key, secret_version=0)),
+    ("webhook_endpoints", "since_not_negative"): told(lambda key: rows.endpoint(key, since=-1)),
     ("webhook_messages", "webhook_messages_once"): twice(rows.message),
     ("webhook_deliveries", "state_known"): lambda: on_its_way(state="lost"),
     ("webhook_deliveries", "waiting_has_a_time"): lambda: on_its_way(state="delivered"),

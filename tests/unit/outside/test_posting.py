@@ -127,6 +127,8 @@ def test_no_proxy_and_no_password_of_this_machine_goes_with_it(
         ("503 Busy\r\nRetry-After: 120", 503, "HTTP 503", 120),
         ("429 Slow\r\nRetry-After: soon", 429, "HTTP 429", None),
         ("429 Slow\r\nRetry-After: Wed, 21 Oct 2015 07:28:00 GMT", 429, "HTTP 429", None),
+        ("429 Slow\r\nRetry-After: 1 Jan 99999999999999999999 00:00:00 GMT", 429, "HTTP 429", None),
+        ("429 Slow\r\nRetry-After: 1 Jan 2030 00:00:00 +99999999999999999999", 429, "HTTP 429", None),
         ("400 Bad", 400, "HTTP 400", None),
     ],
 )

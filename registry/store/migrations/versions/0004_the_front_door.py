@@ -7,6 +7,8 @@ down_revision = "0003"
 branch_labels = None
 depends_on = None
 
+# before anything is read: what others commit until the triggers are there would be neither told nor counted
+LOCK = "LOCK TABLE policies, reservations, policy_events IN SHARE ROW EXCLUSIVE MODE"
 TABLES = """
 CREATE TABLE policy_feed (
     event_id BIGINT NOT NULL,
@@ -136,6 +138,7 @@ CREATE TABLE webhook_endpoints (
     url VARCHAR NOT NULL,
     kinds JSONB NOT NULL,
     description VARCHAR NOT NULL,
+    since BIGINT NOT NULL,
     secret_version INTEGER NOT NULL,
     secret_overlap_until TIMESTAMP WITH TIME ZONE,
     created_at TIMESTAMP WITH TIME ZONE NOT NULL,
@@ -145,6 +148,7 @@ CREATE TABLE webhook_endpoints (
     PRIMARY KEY (id),
     CONSTRAINT disabled_for_a_reason CHECK ((disabled_at IS NULL) = (disabled_because IS NULL)),
     CONSTRAINT secret_version_positive CHECK (secret_version > 0),
+    CONSTRAINT since_not_negative CHECK (since >= 0),
     FOREIGN KEY(api_key_id) REFERENCES api_keys (id)
 );
 
@@ -315,6 +319,7 @@ FROM reservations GROUP BY token
 
 def upgrade() -> None:
     """Bring the schema forward; what happened before has its place in the feed and in the stats."""
+    op.execute(LOCK)
     op.execute(TABLES)
     op.execute(HAPPENED_BEFORE)
     op.execute(COUNTED_BEFORE)
