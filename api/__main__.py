@@ -8,7 +8,7 @@ import typer
 
 from api.app import create_app
 from api.caller import Guard
-from api.door import Door
+from api.door import DATABASE_SECONDS, Door
 from api.doorbell import Doorbell
 from api.identities import Identities
 from api.server import server
@@ -42,7 +42,7 @@ def main(
         raise typer.Exit(FAILED) from None
     if settings.fault_point is not None and settings.fault_directory is not None:
         fault_points.end_at(settings.fault_point, directory=settings.fault_directory)
-    runtime = Runtime(settings=settings)
+    runtime = Runtime(settings=settings, statement_seconds=DATABASE_SECONDS)
     guard = Guard(Identities(runtime, sign_in))
     broker_url = settings.broker_url.get_secret_value()
     result_url = (settings.result_url or settings.broker_url).get_secret_value()

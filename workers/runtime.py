@@ -51,14 +51,18 @@ class UnusableKey(Alarm):
 
 @dataclass(frozen=True)
 class Runtime:
-    """One per process, made from the settings; nothing is connected before it is used."""
+    """One per process, made from the settings; nothing is connected before it is used.
+
+    `statement_seconds` bounds a statement where somebody waits for it who goes away.
+    """
 
     settings: Settings
+    statement_seconds: float | None = None
 
     @cached_property
     def database(self) -> Database:
         """Postgres."""
-        return Database(self.settings.database_url.get_secret_value())
+        return Database(self.settings.database_url.get_secret_value(), statement_seconds=self.statement_seconds)
 
     @cached_property
     def clock(self) -> DatabaseClock:

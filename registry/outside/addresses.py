@@ -26,6 +26,9 @@ _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _NAME = re.compile(rf"(?:{_LABEL}\.)*(?=[a-z0-9-]*[a-z])(?!0x){_LABEL}\.?", re.IGNORECASE)
 """A name whose last label is no number: left out is how addresses are written to be taken for something else."""
 
+_NOWHERE = "it leads to no public address"
+"""Whether a name of our own network exists is nobody's to find out."""
+
 # ways to an address of IPv4 that a gateway unpacks (NAT64, 6to4, Teredo, and compatible ones), and what is nobody's
 _DETOURS_V6 = tuple(
     IPv6Network(each)
@@ -101,7 +104,7 @@ def require_public(address: IpAddress) -> None:
     detours = _DETOURS_V6 if isinstance(address, IPv6Address) else _DETOURS_V4
     is_detour = any(address in network for network in detours)
     if is_detour or not address.is_global or address.is_multicast or address.is_reserved:
-        raise UnsafeAddressError("it leads to an address that is not public")
+        raise UnsafeAddressError(_NOWHERE)
 
 
 def system_resolver(host: str, port: int) -> list[str]:
@@ -139,5 +142,5 @@ def _asked(place: Place, *, resolver: Resolver, seconds: float) -> list[IpAddres
         raise UnsafeAddressError(f"its name was not resolved within {seconds:g} s")
     found = [ip_address(each.partition("%")[0]) for each in answers[0]]
     if not found:
-        raise UnsafeAddressError("its name does not resolve")
+        raise UnsafeAddressError(_NOWHERE)
     return found

@@ -23,9 +23,10 @@ def sqlalchemy_url(url: str) -> str:
 class Database:
     """A Postgres by URL. Its connections belong to the process that opened them: a fork opens its own."""
 
-    def __init__(self, url: str) -> None:
-        """Take a `postgresql://` URL; nothing is connected yet."""
+    def __init__(self, url: str, *, statement_seconds: float | None = None) -> None:
+        """Take a `postgresql://` URL; nothing is connected yet. The server ends what takes longer than it may."""
         self._url = sqlalchemy_url(url)
+        self._options = "" if statement_seconds is None else f"-c statement_timeout={round(1000 * statement_seconds)}"
         self._engine: Engine | None = None
         self._pid: int | None = None
 
@@ -36,7 +37,10 @@ class Database:
             if self._engine is not None:
                 # the parent goes on using these sockets: drop them, do not close them
                 self._engine.dispose(close=False)
-            self._engine = create_engine(self._url, pool_pre_ping=True, pool_size=4, max_overflow=12)
+            arguments = {"options": self._options} if self._options else {}
+            self._engine = create_engine(
+                self._url, pool_pre_ping=True, pool_size=4, max_overflow=12, connect_args=arguments
+            )
             self._pid = os.getpid()
         return self._engine
 

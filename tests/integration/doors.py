@@ -12,7 +12,7 @@ import requests
 from api.app import create_app
 from api.body import Bounds
 from api.caller import Caller, Guard, Identifier, unauthorized
-from api.door import Door
+from api.door import DATABASE_SECONDS, Door
 from api.doorbell import Doorbell
 from api.identities import Identities
 from api.server import server
@@ -86,7 +86,7 @@ def open_door(
                 **settings,
             }
         )
-        runtime = Runtime(settings=told)
+        runtime = Runtime(settings=told, statement_seconds=DATABASE_SECONDS)
         sign_in = entrance(told)
         door = Door(
             runtime=runtime,

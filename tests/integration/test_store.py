@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,7 +18,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 from sqlmodel import SQLModel
 
-from registry.domain.errors import Alarm
+from registry.domain.errors import Alarm, DatabaseUnavailable
 from registry.domain.lease import Lease
 from registry.domain.parameters import Parameters
 from registry.domain.policy import Edge, PolicyStatus
@@ -473,3 +474,11 @@ def test_what_is_raised_in_a_unit_of_work_undoes_all_of_it(database: Database) -
         add_one_by_one(database, [made, rows.active(1), rows.active(1)])
     with pytest.raises(Alarm), unit_of_work(database) as session:
         policies.get(session, made.id)
+
+
+def test_a_statement_that_takes_longer_than_it_may_is_ended_by_the_server(module_database: Database) -> None:
+    url = module_database.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    with closing(Database(url, statement_seconds=0.2)) as hurried:
+        with pytest.raises(DatabaseUnavailable, match="statement timeout"):
+            run(hurried, "SELECT pg_sleep(30)")
+        run(hurried, "SELECT pg_sleep(0.01)")

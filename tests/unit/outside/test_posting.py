@@ -76,7 +76,7 @@ def test_a_name_that_leads_inside_gets_nothing_the_second_time_either() -> None:
     poster = Poster(seconds=SECONDS, resolver=names)
     for _ in range(2):
         said = poster.post("https://hooks.example.invalid/hook", b"{}", headers=HEADERS)
-        assert (said.status, said.reason) == (None, "it leads to an address that is not public")
+        assert (said.status, said.reason) == (None, "it leads to no public address")
 
 
 def test_tls_is_spoken_with_the_name_and_its_certificate_is_looked_at() -> None:
