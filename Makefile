@@ -42,7 +42,7 @@ up: setup ## Run the same stack until Ctrl-C, for other services to use
 
 test: setup ## Run all tests: contracts, devnet and page in Node, then the rest in Python
 	$(NODE) node --test $(NODE_TESTS)
-	$(BIN)/pytest --numprocesses=2 --dist=loadfile $(ARGS)
+	$(BIN)/pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 chaos: setup ## Take policies through their lives while everything around them fails, and count what that cost
 	@exec $(BIN)/python -m tests.chaos $(ARGS)

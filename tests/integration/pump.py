@@ -108,7 +108,8 @@ def pumping(environment: Mapping[str, str]) -> Iterator[Pump]:
         "result_backend": RESULTS,
     }
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in environment.items():
+        # the first to import the configuration leaves it to all tests of this process
+        for name, value in {"REGISTRY_RESULT_URL": RESULTS, **environment}.items():
             patch.setenv(name, value)
         from workers.app import app  # noqa: PLC0415 - it reads the settings
 

@@ -17,7 +17,7 @@ from tests.integration.chain import Chain
 from tests.integration.commandline import plain_url
 from tests.integration.conftest import NewDatabase
 from tests.integration.driver import Driver
-from workers.demo import lasting
+from workers.demo import belonging, lasting
 from workers.demo.belonging import FORK_BLOCKS, NotTogether, known_height, require_both, require_together
 from workers.demo.lasting import FollowerStuck
 from workers.demo.stack import Stack
@@ -74,14 +74,17 @@ def test_an_empty_database_follows_any_chain(database: Database, chain: Chain) -
     compare(database, chain)
 
 
-def test_blocks_that_a_fork_may_have_taken_are_not_held_against_a_chain(database: Database, chain: Chain) -> None:
-    for _ in range(2):
-        chain.mine(FORK_BLOCKS // 2)
+def test_blocks_that_a_fork_may_have_taken_are_not_held_against_a_chain(
+    database: Database, chain: Chain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = 12
+    monkeypatch.setattr(belonging, "FORK_BLOCKS", few)
+    chain.mine(few)
     tip = chain.node.tip().height
-    know(database, chain, last=tip, count=FORK_BLOCKS + 2)
-    rename(database, tip - FORK_BLOCKS + 1)
+    know(database, chain, last=tip, count=few + 2)
+    rename(database, tip - few + 1)
     compare(database, chain)
-    deep = tip - FORK_BLOCKS
+    deep = tip - few
     rename(database, deep)
     with pytest.raises(NotTogether, match=f"at height {deep} the database knows block {other(deep)}, the chain has"):
         compare(database, chain)

@@ -265,7 +265,7 @@ def test_an_operators_release_is_told_from_then_on_and_by_name_to_operators_alon
         policy_id,
         tier=RiskTier.BALANCED,
         reason="the backup of Monday",
-        actor="ada",
+        actor="yolanda",
         now=driver.now(),
     )
     witness.look()
@@ -280,10 +280,10 @@ def test_an_operators_release_is_told_from_then_on_and_by_name_to_operators_alon
     assert "Monday" not in str(after)
     seen = as_of(driver, policy_id, height + 1, sight=Sight.OPERATOR)
     assert seen is not None
-    assert seen["as_of"]["events"][1]["actor"] == "ada"
+    assert seen["as_of"]["events"][1]["actor"] == "yolanda"
     for sight, shown in ((Sight.OUTSIDE, 0), (Sight.OPERATOR, 1)):
         told = pages.timeline(driver.database, str(policy_id), owner=None, depths=Depths(), sight=sight)
-        assert ("Monday" in str(told), "ada" in str(told)) == (bool(shown), bool(shown))
+        assert ("Monday" in str(told), "yolanda" in str(told)) == (bool(shown), bool(shown))
 
 
 def test_a_list_as_of_a_height_filters_by_the_status_of_then(driver: Driver) -> None:

@@ -92,7 +92,7 @@ def test_anothers_policy_cannot_be_told_from_a_missing_one(shared: Asking) -> No
     for suffix in ("", "/timeline", "?as_of_height=1"):
         for name in ("8", "999", theirs["id"], str(uuid4())):
             told = refused(shared.get(f"/v1/policies/{name}{suffix}", "owner"), 404, "policy_not_found")
-            assert told["detail"] == f"{OWNER} has no policy {name}; ask `policies.list_by_owner` which there are"
+            assert told["detail"] == f"{OWNER} has no policy {name}; list its policies, to see which there are"
             assert told["figures"] == {"owner": OWNER, "policy": name}
 
 

@@ -32,7 +32,7 @@ OWNER, SERVICE = "owner-token", "service-token"
 PHASES = "examples,coverage,fuzzing"
 LONGEST_SECONDS = 400
 # NUL is refused everywhere, by what stands before the routes;
-# a stream has no end, and may be silent for 15 s: one event of it, or two seconds, are enough
+# a stream has no end, and may be silent for 15 s: one event of it, or less than a second, is enough
 CONFIG = """\
 seed = 7
 request-timeout = 30.0
@@ -42,7 +42,7 @@ warnings = false
 
 [[operations]]
 include-tag = "streams"
-request-timeout = 2.0
+request-timeout = 0.7
 
 [[operations]]
 include-tag = {others}

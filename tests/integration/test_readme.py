@@ -120,7 +120,7 @@ def test_a_target_of_the_page_runs_what_is_tested_under_its_name(command: str) -
     assert last in {
         f"exec .venv/bin/registry {name}",
         f"exec .venv/bin/python -m tests.{name}",
-        ".venv/bin/pytest --numprocesses=2 --dist=loadfile",
+        ".venv/bin/pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder",
     }
 
 
