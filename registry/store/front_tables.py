@@ -14,6 +14,7 @@ from sqlmodel import Field, SQLModel
 
 from registry.domain.units import Token
 from registry.store.columns import big, json_object, not_negative, now, one_of, positive, timestamp, uint
+from registry.store.triggers import TRIGGERS
 
 
 class PolicyFeedRow(SQLModel, table=True):
@@ -269,99 +270,5 @@ class WebhookDeliveryRow(SQLModel, table=True):
     )
 
 
-FEED = """
-CREATE FUNCTION feed_event() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-  INSERT INTO policy_feed (event_id, policy_id, owner_principal)
-  SELECT NEW.id, NEW.policy_id, owner_principal FROM policies WHERE id = NEW.policy_id;
-  PERFORM pg_notify('policy_feed', '');
-  RETURN NULL;
-END $$
-"""
-FEED_TRIGGER = """
-CREATE TRIGGER policy_events_feed AFTER INSERT ON policy_events
-FOR EACH ROW EXECUTE FUNCTION feed_event()
-"""
-COUNT_POLICY = """
-CREATE FUNCTION count_policy(policy policies, held text, times int) RETURNS void LANGUAGE sql AS $$
-  INSERT INTO stat_changes (token, status, policies, active_cover_sats, premium_base_units, fee_base_units,
-    settled_base_units, locked_base_units, reserved_base_units)
-  VALUES (coalesce(held, policy.premium_token, ''), policy.status_detailed, times,
-    CASE WHEN policy.status_detailed = 'Active' THEN times * policy.protected_amount_sats ELSE 0 END,
-    times * coalesce(policy.premium_amount_base_units, 0), times * coalesce(policy.premium_fee_amount_base_units, 0),
-    times * coalesce(policy.settlement_amount_base_units, 0), 0, 0)
-$$
-"""
-COUNT_RESERVATION = """
-CREATE FUNCTION count_reservation(reservation reservations, times int) RETURNS void LANGUAGE sql AS $$
-  INSERT INTO stat_changes (token, status, policies, active_cover_sats, premium_base_units, fee_base_units,
-    settled_base_units, locked_base_units, reserved_base_units)
-  SELECT reservation.token, '', 0, 0, 0, 0, 0,
-    CASE WHEN reservation.state = 'locked' THEN times * reservation.amount_base_units ELSE 0 END,
-    CASE WHEN reservation.state = 'reserved' THEN times * reservation.amount_base_units ELSE 0 END
-  WHERE reservation.state <> 'released'
-$$
-"""
-POLICY_COUNTED = """
-CREATE FUNCTION policy_counted() RETURNS trigger LANGUAGE plpgsql AS $$
-DECLARE
-  held text;
-BEGIN
-  SELECT token INTO held FROM reservations WHERE policy_id = NEW.id;
-  IF TG_OP = 'UPDATE' THEN
-    PERFORM count_policy(OLD, held, -1);
-  END IF;
-  PERFORM count_policy(NEW, held, 1);
-  RETURN NULL;
-END $$
-"""
-POLICY_INSERTED_TRIGGER = """
-CREATE TRIGGER policies_inserted_counted AFTER INSERT ON policies
-FOR EACH ROW EXECUTE FUNCTION policy_counted()
-"""
-POLICY_UPDATED_TRIGGER = """
-CREATE TRIGGER policies_updated_counted AFTER UPDATE ON policies
-FOR EACH ROW WHEN (
-  (OLD.status_detailed, OLD.protected_amount_sats, OLD.premium_token, OLD.premium_amount_base_units,
-   OLD.premium_fee_amount_base_units, OLD.settlement_amount_base_units)
-  IS DISTINCT FROM
-  (NEW.status_detailed, NEW.protected_amount_sats, NEW.premium_token, NEW.premium_amount_base_units,
-   NEW.premium_fee_amount_base_units, NEW.settlement_amount_base_units)
-) EXECUTE FUNCTION policy_counted()
-"""
-RESERVATION_COUNTED = """
-CREATE FUNCTION reservation_counted() RETURNS trigger LANGUAGE plpgsql AS $$
-DECLARE
-  policy policies;
-  before text;
-BEGIN
-  IF TG_OP = 'UPDATE' THEN
-    before := OLD.token;
-    PERFORM count_reservation(OLD, -1);
-  END IF;
-  IF NEW.token IS DISTINCT FROM before THEN
-    SELECT * INTO policy FROM policies WHERE id = NEW.policy_id;
-    PERFORM count_policy(policy, before, -1);
-    PERFORM count_policy(policy, NEW.token, 1);
-  END IF;
-  PERFORM count_reservation(NEW, 1);
-  RETURN NULL;
-END $$
-"""
-RESERVATION_TRIGGER = """
-CREATE TRIGGER reservations_counted AFTER INSERT OR UPDATE ON reservations
-FOR EACH ROW EXECUTE FUNCTION reservation_counted()
-"""
-
-for _statement in (
-    FEED,
-    FEED_TRIGGER,
-    COUNT_POLICY,
-    COUNT_RESERVATION,
-    POLICY_COUNTED,
-    POLICY_INSERTED_TRIGGER,
-    POLICY_UPDATED_TRIGGER,
-    RESERVATION_COUNTED,
-    RESERVATION_TRIGGER,
-):
+for _statement in TRIGGERS:
     event.listen(SQLModel.metadata, "after_create", DDL(_statement.replace("%", "%%")))  # type: ignore[no-untyped-call]
