@@ -119,7 +119,7 @@ def test_the_front_door_does_what_its_document_says(
     config = tmp_path / "schemathesis.toml"
     config.write_text(_config(seeded, others=others))
     argv = [str(ROOT / ".venv" / "bin" / "schemathesis"), "--config-file", str(config), "run"]
-    argv += [f"{seeded.url}/v1/openapi.json", "--checks", "all", "--phases", PHASES, "--no-color"]
+    argv += [f"{seeded.url}/v1/openapi.json", "--checks", "all", "--phases", PHASES, "--workers", "4", "--no-color"]
     if token is not None:
         argv += ["--header", f"Authorization: Bearer {token}"]
     said = tmp_path / "said"
