@@ -55,8 +55,9 @@ async function readPayload(file) {
 
 /** The lowest that neither a block nor a pending transaction of ours has used. */
 async function nextNonceAt(node, address) {
-  const account = await getJson(`${node}/v2/accounts/${address}?proof=0`);
+  // in this order: a block in between takes from the mempool what the account then counts
   const { mempool } = await getJson(`${node}/extended/v3/principals/${address}/nonces`);
+  const account = await getJson(`${node}/v2/accounts/${address}?proof=0`);
   let nonce = account.nonce;
   while (mempool.pending_nonces.includes(nonce)) nonce += 1;
   return BigInt(nonce);
