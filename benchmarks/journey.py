@@ -6,18 +6,17 @@ purchase until the event stands in the client's hands, the block's making includ
 """
 
 import argparse
-import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import median, quantiles
 
 import requests
 
+from benchmarks.parts.servers import room
 from registry.stacks import messages
 from registry.stacks.network import TESTNET
 from registry.stacks.signing import PrivateKey
@@ -27,8 +26,6 @@ from workers import local
 from workers.demo.devnet import Devnet
 from workers.demo.stack import Stack, start
 from workers.demo.wallets import new_key
-from workers.embedded.ports import HeldPorts
-from workers.embedded.supervisor import Supervisor
 
 OWNERS = 20
 QUOTES_EACH = 3
@@ -62,10 +59,7 @@ class Place:
 def place() -> Iterator[Place]:
     """Start everything, to be thrown away."""
     with ExitStack() as held:
-        directory = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="policy-registry-bench-")))
-        directory.chmod(0o711)
-        ports = held.enter_context(HeldPorts())
-        supervisor = held.enter_context(Supervisor(directory / "run"))
+        supervisor, ports, _ = held.enter_context(room())
         stack = start(supervisor, ports, owners=(), tell=lambda _: None)
         port = ports.hold()
         environment = {**stack.environment(), **stack.door_environment(), **UNBOUNDED}

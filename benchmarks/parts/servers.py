@@ -27,13 +27,20 @@ class Servers:
 
 
 @contextmanager
-def servers() -> Iterator[Servers]:
-    """Start both in a directory of their own."""
+def room() -> Iterator[tuple[Supervisor, HeldPorts, Path]]:
+    """Give a benchmark a supervisor and ports in a directory of its own, which the servers' account can enter."""
     with ExitStack() as held:
         directory = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="policy-registry-bench-")))
         directory.chmod(0o711)
         ports = held.enter_context(HeldPorts())
-        supervisor = held.enter_context(Supervisor(directory / "run"))
+        yield held.enter_context(Supervisor(directory / "run")), ports, directory
+
+
+@contextmanager
+def servers() -> Iterator[Servers]:
+    """Start both in a directory of their own."""
+    with ExitStack() as held:
+        supervisor, ports, directory = held.enter_context(room())
         postgres = postgres_server(supervisor.directory, ports, Durability.DURABLE)
         valkey = valkey_server(supervisor.directory, ports, Durability.DURABLE)
         valkey.prepare()
